@@ -1,0 +1,12 @@
+/* Clocks are read in runners only; decisions receive the time as a value. */
+#ifndef GM_BASE_CLOCK_H
+#define GM_BASE_CLOCK_H
+
+#include <stdint.h>
+
+/* Monotonic nanoseconds since an arbitrary start; goes on across suspends (CLOCK_BOOTTIME). */
+uint64_t gm_clock_monotonic_ns(void);
+/* Seconds since 1970-01-01 UTC. */
+uint64_t gm_clock_unix_s(void);
+
+#endif
