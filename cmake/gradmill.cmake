@@ -68,6 +68,12 @@ function(gm_program)
   target_link_libraries(${A_NAME} PRIVATE gm_options ${A_DEPENDS})
 endfunction()
 
+# Sizes that cannot be had must give NULL under AddressSanitizer too, as they do without it.
+set(GM_TEST_ENVIRONMENT
+  ASAN_OPTIONS=allocator_may_return_null=1
+  UBSAN_OPTIONS=print_stacktrace=1
+  TSAN_OPTIONS=allocator_may_return_null=1)
+
 # Every test program is one ctest entry. Under ThreadSanitizer tests/gm_test.h is a plain runner,
 # so Criterion is neither needed nor linked there, and only the tests labelled "tsan" are built:
 # those that start threads.
@@ -78,7 +84,8 @@ function(gm_test)
   endif()
   gm_program(NAME ${A_NAME} SOURCES ${A_SOURCES} DEPENDS gm_test_kit ${A_DEPENDS})
   add_test(NAME ${A_NAME} COMMAND ${A_NAME})
-  set_tests_properties(${A_NAME} PROPERTIES LABELS "${A_LABELS}" TIMEOUT 300)
+  set_tests_properties(${A_NAME} PROPERTIES LABELS "${A_LABELS}" TIMEOUT 300
+                       ENVIRONMENT "${GM_TEST_ENVIRONMENT}")
 endfunction()
 
 # Exit code 77 means: cannot be checked on this machine (a tool is missing), counted as skipped.

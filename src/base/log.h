@@ -1,5 +1,6 @@
 /* Plain log lines on a stream: "2026-01-31T12:00:00Z warn  worker: text". One line, one write, so
-   lines of several threads and processes do not mix. A log is a value that is passed; none is
+   lines of several threads and processes do not mix; control characters in a text are written as
+   '?'. A log is a value that is passed; none is
    global. */
 #ifndef GM_BASE_LOG_H
 #define GM_BASE_LOG_H

@@ -95,11 +95,12 @@ char *gm_text_from_size(char out[GM_TEXT_SIZE_CHARS], uint64_t size_bytes)
     static const char *const names[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
     size_t unit = 0;
     double value = (double)size_bytes;
-    while (value >= 1024 && unit + 1 < sizeof names / sizeof *names) {
+    /* The bounds are where the printed number would round up to a digit more. */
+    while (value >= (unit == 0 ? 1024 : 1023.5) && unit + 1 < sizeof names / sizeof *names) {
         value /= 1024;
         unit++;
     }
-    int decimals = unit == 0 || value >= 100 ? 0 : value >= 10 ? 1 : 2;
+    int decimals = unit == 0 || value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2;
     (void)snprintf(out, GM_TEXT_SIZE_CHARS, "%.*f %s", decimals, value, names[unit]);
     return out;
 }

@@ -16,7 +16,8 @@ enum gm_status gm_text_size(const char *what, const char *text, uint64_t *out_by
 /* Units ms, s, m, h, d; a unit is required, except for 0. */
 enum gm_status gm_text_duration(const char *what, const char *text, uint64_t *out_ms,
                                 struct gm_error *err) GM_MUST_USE;
-/* "1.5 GiB": three digits at most, into a caller's buffer; returns `out`. */
+/* "1.50 GiB", "10.0 KiB", "1023 B": three digits, four from 1000 to 1023 of a unit; into a caller's
+   buffer; returns `out`. */
 enum { GM_TEXT_SIZE_CHARS = 24 };
 char *gm_text_from_size(char out[GM_TEXT_SIZE_CHARS], uint64_t size_bytes);
 
