@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "core/op.h"
+#include "trust/hash.h"
 
 enum {
     GM_PROGRAM_INPUTS_MAX = 1 << 14,
@@ -79,7 +80,7 @@ enum gm_status gm_program_encode(const struct gm_program *program, struct gm_buf
    used before they are written. Every length is bounded. */
 enum gm_status gm_program_decode(struct gm_bytes bytes, struct gm_program **out,
                                  struct gm_error *err) GM_MUST_USE;
-enum gm_status gm_program_hash(const struct gm_program *program, uint8_t hash[32]) GM_MUST_USE;
+enum gm_status gm_program_hash(const struct gm_program *program, struct gm_hash *hash) GM_MUST_USE;
 
 /* Total cost of one iteration in floating-point operations; saturates. */
 uint64_t gm_program_flops(const struct gm_program *program);

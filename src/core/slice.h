@@ -9,6 +9,7 @@
 #define GM_CORE_SLICE_H
 
 #include "core/tensor.h"
+#include "trust/hash.h"
 
 /* Numbers are stable. */
 enum gm_slice_kind {
@@ -20,7 +21,7 @@ enum gm_slice_kind {
 
 struct gm_slice {
     enum gm_slice_kind kind;
-    uint8_t root[32];           /* of the data set's blob */
+    struct gm_hash root;        /* of the data set's blob */
     struct gm_tensor_desc desc; /* of the data set: tokens (n) u8, u16 or u32; rows (n, ...) */
     uint64_t seq;               /* TOKENS: tokens per sample; ROWS: 0 */
     uint64_t samples_first;     /* the part of the data set that is used, in samples */

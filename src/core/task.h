@@ -18,12 +18,12 @@ enum gm_task_input_kind {
 
 struct gm_task_input {
     enum gm_task_input_kind kind;
-    uint8_t root[32];      /* TENSOR */
+    struct gm_hash root;   /* TENSOR */
     struct gm_slice slice; /* SLICE */
 };
 
 struct gm_task {
-    uint8_t program[32];
+    struct gm_hash program;
     uint64_t seed;
     uint32_t step;
     uint32_t iterations; /* at least 1 */
@@ -39,7 +39,7 @@ enum gm_status gm_task_encode(const struct gm_task *task, struct gm_buf *out) GM
 /* Strict. On success the task owns its inputs: gm_task_fini. */
 enum gm_status gm_task_decode(struct gm_bytes bytes, struct gm_task *out,
                               struct gm_error *err) GM_MUST_USE;
-enum gm_status gm_task_hash(const struct gm_task *task, uint8_t hash[32]) GM_MUST_USE;
+enum gm_status gm_task_hash(const struct gm_task *task, struct gm_hash *hash) GM_MUST_USE;
 
 /* Kinds and slices agree with the program's inputs. */
 enum gm_status gm_task_check(const struct gm_task *task, const struct gm_program *program,
@@ -48,6 +48,6 @@ enum gm_status gm_task_check(const struct gm_task *task, const struct gm_program
 /* The attested list root (trust/root.h) over the task's inputs: tensors by their root, slices by
    the BLAKE3 derive-key hash of their encoding, generated inputs by zeros. */
 enum gm_status gm_task_inputs_root(const struct gm_task *task, const struct gm_program *program,
-                                   uint8_t root[32]) GM_MUST_USE;
+                                   struct gm_hash *root) GM_MUST_USE;
 
 #endif
