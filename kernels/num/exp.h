@@ -14,9 +14,9 @@
 /* p * 2^n for n in [-252, 254]. n is taken modulo 2^32, so a negative one needs no signed type. */
 GM_FN float gm_f32_scale(float p, gm_u32 n)
 {
-    gm_u32 half = ((n + 512u) >> 1) - 256u;
-    float first = gm_bits_f32((half + 127u) << 23);
-    float second = gm_bits_f32((n - half + 127u) << 23);
+    gm_u32 n1 = ((n + 512u) >> 1) - 256u;
+    float first = gm_bits_f32((n1 + 127u) << 23);
+    float second = gm_bits_f32((n - n1 + 127u) << 23);
     return (p * first) * second;
 }
 

@@ -41,10 +41,10 @@ GM_FN struct gm_f32_sin_cos gm_f32_sin_cos_reduced(float a, gm_u32 *n)
     c = GM_FMA(c, z, 0x1.555546p-5f);
 
     struct gm_f32_sin_cos y;
-    float half = 0.5f * z;
-    float w = 1.0f - half;
-    y.sin = r + GM_FMA(z * r, s, GM_FMA(-half, r_low, r_low));
-    y.cos = w + (((1.0f - w) - half) + GM_FMA(z * z, c, -(r * r_low)));
+    float half_z = 0.5f * z;
+    float w = 1.0f - half_z;
+    y.sin = r + GM_FMA(z * r, s, GM_FMA(-half_z, r_low, r_low));
+    y.cos = w + (((1.0f - w) - half_z) + GM_FMA(z * z, c, -(r * r_low)));
     return y;
 }
 
