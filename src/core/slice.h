@@ -9,6 +9,7 @@
 #define GM_CORE_SLICE_H
 
 #include "core/tensor.h"
+#include "trust/cbor.h"
 #include "trust/hash.h"
 
 /* Numbers are stable. */
@@ -34,5 +35,9 @@ struct gm_slice {
 
 /* Known kind and types, all samples inside the data set, counts without overflow. */
 enum gm_status gm_slice_check(const struct gm_slice *slice, struct gm_error *err) GM_MUST_USE;
+
+/* One CBOR item; a reader that stands before it. Decoding does not check (gm_slice_check). */
+void gm_slice_encode(const struct gm_slice *slice, struct gm_buf *out);
+enum gm_status gm_slice_decode(struct gm_cbor_reader *reader, struct gm_slice *out) GM_MUST_USE;
 
 #endif
