@@ -1,0 +1,39 @@
+/* Faults put here on purpose: what the sanitizers must report, or a clean run of the suite would
+   prove nothing. seeded.sh expects each to fail. */
+#include "gm_test.h"
+
+#include <limits.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+static int shared;
+
+static void *shared_write(void *arg)
+{
+    (void)arg;
+    shared++;
+    return NULL;
+}
+
+Test(seeded, race)
+{
+    pthread_t thread;
+    cr_assert_eq(pthread_create(&thread, NULL, shared_write, NULL), 0);
+    shared++; /* unordered with the thread's */
+    cr_assert_eq(pthread_join(thread, NULL), 0);
+}
+
+Test(seeded, overrun)
+{
+    volatile size_t size_bytes = 8;
+    char *block = malloc(size_bytes);
+    cr_assert_not_null(block);
+    block[size_bytes] = 1;
+    free(block);
+}
+
+Test(seeded, overflow)
+{
+    volatile int large = INT_MAX;
+    large = large + 1;
+}
