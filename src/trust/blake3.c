@@ -6,11 +6,7 @@
 #include "kernels/num/blake3.h"
 #include "trust/blake3_lanes.h"
 
-static const uint32_t initial_words[8] = {GM_BLAKE3_IV0, GM_BLAKE3_IV1, GM_BLAKE3_IV2,
-                                          GM_BLAKE3_IV3, GM_BLAKE3_IV4, GM_BLAKE3_IV5,
-                                          GM_BLAKE3_IV6, GM_BLAKE3_IV7};
-
-static void init_mode(struct gm_blake3 *hasher, const uint32_t key[8], uint32_t flags)
+static void init_mode(struct gm_blake3 *hasher, const uint32_t *key, uint32_t flags)
 {
     gm_blake3_tree_init(&hasher->tree, key, flags);
     hasher->chunk_bytes = 0;
@@ -27,7 +23,7 @@ static void init_with_key(struct gm_blake3 *hasher, const uint8_t key[32], uint3
 
 void gm_blake3_init(struct gm_blake3 *hasher)
 {
-    init_mode(hasher, initial_words, 0);
+    init_mode(hasher, NULL, 0);
 }
 
 void gm_blake3_init_keyed(struct gm_blake3 *hasher, const uint8_t key[static 32])
@@ -37,7 +33,7 @@ void gm_blake3_init_keyed(struct gm_blake3 *hasher, const uint8_t key[static 32]
 
 void gm_blake3_init_derive(struct gm_blake3 *hasher, const char *context)
 {
-    init_mode(hasher, initial_words, GM_BLAKE3_DERIVE_KEY_CONTEXT);
+    init_mode(hasher, NULL, GM_BLAKE3_DERIVE_KEY_CONTEXT);
     gm_blake3_update(hasher, context, strlen(context));
     struct gm_hash key = gm_blake3_final(hasher);
     init_with_key(hasher, key.bytes, GM_BLAKE3_DERIVE_KEY_MATERIAL);
@@ -72,36 +68,16 @@ void gm_blake3_update(struct gm_blake3 *hasher, const void *data, size_t size_by
     }
 }
 
-/* The chunk that is kept, whole or not, empty only when the input is. */
-static void last_chunk(const struct gm_blake3 *hasher, uint8_t out[GM_HASH_SIZE],
-                       uint32_t flags_last)
-{
-    uint32_t cv[8];
-    uint32_t flags = hasher->tree.flags | GM_BLAKE3_CHUNK_START;
-    size_t at = 0;
-    memcpy(cv, hasher->tree.key, sizeof cv);
-    for (; hasher->chunk_bytes - at > GM_BLAKE3_BLOCK_BYTES; at += GM_BLAKE3_BLOCK_BYTES) {
-        gm_blake3_block(cv, hasher->chunk + at, GM_BLAKE3_BLOCK_BYTES, hasher->chunk_count, flags);
-        flags = hasher->tree.flags;
-    }
-    gm_blake3_block(cv, hasher->chunk + at, hasher->chunk_bytes - at, hasher->chunk_count,
-                    flags | GM_BLAKE3_CHUNK_END | flags_last);
-    for (int w = 0; w < 8; w++)
-        gm_store_u32(out + 4 * w, cv[w]);
-}
-
 struct gm_hash gm_blake3_final(struct gm_blake3 *hasher)
 {
-    struct gm_hash hash;
-    if (hasher->chunk_count == 0) {
-        last_chunk(hasher, hash.bytes, GM_BLAKE3_ROOT);
-        return hash;
+    if (hasher->chunk_count > 0) {
+        gm_blake3_tree_last(&hasher->tree, hasher->chunk, hasher->chunk_bytes, hasher->chunk_count);
+        return gm_blake3_tree_root(&hasher->tree);
     }
-    size_t count_max;
-    uint8_t *leaf = gm_blake3_tree_room(&hasher->tree, &count_max);
-    last_chunk(hasher, leaf, 0);
-    hasher->tree.leaf_count++;
-    return gm_blake3_tree_root(&hasher->tree);
+    struct gm_hash hash; /* one chunk, which is empty only when the input is */
+    gm_blake3_chunk(hash.bytes, hasher->tree.key, hasher->chunk, hasher->chunk_bytes, 0,
+                    hasher->tree.flags, GM_BLAKE3_ROOT);
+    return hash;
 }
 
 struct gm_hash gm_blake3(const void *data, size_t size_bytes)

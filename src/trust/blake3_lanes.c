@@ -18,6 +18,24 @@ void gm_blake3_block(uint32_t cv[static 8], const uint8_t *data, size_t size_byt
                        (uint32_t)size_bytes, flags);
 }
 
+void gm_blake3_chunk(uint8_t out[static 32], const uint32_t key[static 8], const uint8_t *data,
+                     size_t size_bytes, uint64_t counter, uint32_t flags, uint32_t flags_last)
+{
+    uint32_t cv[8];
+    uint32_t flags_first = GM_BLAKE3_CHUNK_START;
+    memcpy(cv, key, sizeof cv);
+    while (size_bytes > GM_BLAKE3_BLOCK_BYTES) {
+        gm_blake3_block(cv, data, GM_BLAKE3_BLOCK_BYTES, counter, flags | flags_first);
+        data += GM_BLAKE3_BLOCK_BYTES;
+        size_bytes -= GM_BLAKE3_BLOCK_BYTES;
+        flags_first = 0;
+    }
+    gm_blake3_block(cv, data, size_bytes, counter,
+                    flags | flags_first | GM_BLAKE3_CHUNK_END | flags_last);
+    for (int w = 0; w < 8; w++)
+        gm_store_u32(out + 4 * w, cv[w]);
+}
+
 const struct gm_blake3_lanes *gm_blake3_lanes(enum gm_cpu_level level)
 {
     static const struct gm_blake3_lanes portable = {4, gm_blake3_hash_portable};

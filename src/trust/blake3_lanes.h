@@ -34,9 +34,12 @@ struct gm_blake3_lanes {
 /* The level must be available. */
 const struct gm_blake3_lanes *gm_blake3_lanes(enum gm_cpu_level level);
 
-/* One block of 1 to 64 bytes, on one lane: `cv` takes it in. */
+/* One block of up to 64 bytes, on one lane: `cv` takes it in. */
 void gm_blake3_block(uint32_t cv[static 8], const uint8_t *data, size_t size_bytes,
                      uint64_t counter, uint32_t flags);
+/* One chunk of up to 1024 bytes, on one lane. */
+void gm_blake3_chunk(uint8_t out[static 32], const uint32_t key[static 8], const uint8_t *data,
+                     size_t size_bytes, uint64_t counter, uint32_t flags, uint32_t flags_last);
 
 void gm_blake3_hash_portable(const struct gm_blake3_batch *batch, uint8_t *out);
 void gm_blake3_hash_avx2(const struct gm_blake3_batch *batch, uint8_t *out);

@@ -7,9 +7,11 @@
 #include "kernels/num/blake3.h"
 #include "trust/blake3_lanes.h"
 
-void gm_blake3_tree_init(struct gm_blake3_tree *tree, const uint32_t key[static 8], uint32_t flags)
+void gm_blake3_tree_init(struct gm_blake3_tree *tree, const uint32_t *key, uint32_t flags)
 {
-    memcpy(tree->key, key, sizeof tree->key);
+    static const uint32_t initial[8] = {GM_BLAKE3_IV0, GM_BLAKE3_IV1, GM_BLAKE3_IV2, GM_BLAKE3_IV3,
+                                        GM_BLAKE3_IV4, GM_BLAKE3_IV5, GM_BLAKE3_IV6, GM_BLAKE3_IV7};
+    memcpy(tree->key, key != NULL ? key : initial, sizeof tree->key);
     tree->flags = flags;
     tree->lanes = gm_blake3_lanes(gm_cpu_level_best());
     tree->group_count = 0;
@@ -124,6 +126,15 @@ void gm_blake3_tree_bytes(struct gm_blake3_tree *tree, const uint8_t *data, size
         gm_blake3_tree_chunks(tree, inputs, strides, n, counter + first);
         first += n;
     }
+}
+
+void gm_blake3_tree_last(struct gm_blake3_tree *tree, const uint8_t *data, size_t size_bytes,
+                         uint64_t counter)
+{
+    size_t count_max;
+    uint8_t *leaf = gm_blake3_tree_room(tree, &count_max);
+    gm_blake3_chunk(leaf, tree->key, data, size_bytes, counter, tree->flags, 0);
+    tree->leaf_count++;
 }
 
 static struct gm_hash fold(struct gm_blake3_tree *tree, uint32_t flags)

@@ -24,7 +24,8 @@ struct gm_blake3_tree {
     uint8_t leaves[GM_BLAKE3_GROUP * GM_HASH_SIZE];
 };
 
-void gm_blake3_tree_init(struct gm_blake3_tree *tree, const uint32_t key[static 8], uint32_t flags);
+/* `key` NULL: the words that plain hashing starts from. */
+void gm_blake3_tree_init(struct gm_blake3_tree *tree, const uint32_t *key, uint32_t flags);
 /* Room for the next leaves: at least one, at most `*count_max`, which is set. The caller writes
    n <= *count_max values and adds n to leaf_count. Call it only when a leaf does follow. */
 uint8_t *gm_blake3_tree_room(struct gm_blake3_tree *tree, size_t *count_max);
@@ -35,6 +36,9 @@ void gm_blake3_tree_chunks(struct gm_blake3_tree *tree, const uint8_t *const *in
 /* The same for chunks that lie one after the other. */
 void gm_blake3_tree_bytes(struct gm_blake3_tree *tree, const uint8_t *data, size_t chunk_count,
                           uint64_t counter);
+/* One chunk of 1 to 1024 bytes, number `counter`, as a leaf: the last one may be short. */
+void gm_blake3_tree_last(struct gm_blake3_tree *tree, const uint8_t *data, size_t size_bytes,
+                         uint64_t counter);
 /* The chaining value over all leaves (at least one), as an inner node or, with two leaves or more,
    as the root. Destroys the state. */
 struct gm_hash gm_blake3_tree_inner(struct gm_blake3_tree *tree);
