@@ -2,7 +2,7 @@
 
    x = n ln 2 + r, |r| <= 0.347; exp(r) = 1 + r + r^2 Q(r), Q of degree 4; then times 2^n in two
    steps, so that only the second can round and subnormal results are right.
-   Error: at most 1 ulp (measured 0.87 over all floats). exp(NaN) is NaN, exp(-inf) = +0. */
+   Error: at most 1.1 ulp (measured 1.013 over all floats). exp(NaN) is NaN, exp(-inf) = +0. */
 #ifndef GM_KERNELS_NUM_EXP_H
 #define GM_KERNELS_NUM_EXP_H
 

@@ -1,10 +1,10 @@
 /* gelu with erf, its tanh form ("gelu_new"), and their derivatives; a backward kernel multiplies
    by dy.
 
-   Errors over all finite x (measured over all floats): gelu and gelu_tanh at most 2^-22 max(|x|, 1)
-   absolute; the derivatives at most 2^-21 absolute. Where 1 + erf or 1 + tanh cancels, a relative
-   bound would double the work and serve nothing in training. Every finite x gives a finite result;
-   -inf gives NaN in gelu and gelu_tanh, as in the usual libraries. */
+   Errors over all finite x: at most 2^-22 max(|x|, 1), absolute (measured over every third float:
+   gelu 2^-23.11, gelu_tanh 2^-23.06, their derivatives 2^-22.76 and 2^-22.74). Where 1 + erf or 1 +
+   tanh cancels, a relative bound would double the work and serve nothing in training. Every finite
+   x gives a finite result; -inf gives NaN in gelu and gelu_tanh, as in the usual libraries. */
 #ifndef GM_KERNELS_NUM_GELU_H
 #define GM_KERNELS_NUM_GELU_H
 

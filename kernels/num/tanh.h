@@ -1,7 +1,7 @@
 /* tanh(x) for every x. Odd by construction: tanh(-0) = -0.
 
    |x| < 0.55: x + x^3 T(x^2), T of degree 4; else 1 - 2 / (exp(2|x|) + 1), which reaches 1 by
-   itself. Error: at most 1.5 ulp (measured 1.20 over all floats). tanh(NaN) is NaN. */
+   itself. Error: at most 1.5 ulp (measured 1.464 over all floats). tanh(NaN) is NaN. */
 #ifndef GM_KERNELS_NUM_TANH_H
 #define GM_KERNELS_NUM_TANH_H
 
