@@ -1,5 +1,6 @@
 #include "base/file.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -105,15 +106,17 @@ static enum gm_status folder_sync(const char *path, struct gm_error *err)
 
 enum gm_status gm_file_writer_commit(struct gm_file_writer *writer, struct gm_error *err)
 {
+    assert(writer->path != NULL && writer->temporary != NULL); /* open, and not yet ended */
     enum gm_status status = GM_OK;
     if (fsync(writer->fd) != 0)
         status = gm_error_errno(err, errno, writer->path, "cannot sync");
     else if (rename(writer->temporary, writer->path) != 0)
         status = gm_error_errno(err, errno, writer->path, "cannot rename into place");
-    else
-        writer->temporary[0] = '\0'; /* it has its final name: nothing to remove */
-    if (status == GM_OK)
+    if (status == GM_OK) {
+        gm_mem_free(writer->temporary); /* it has its final name: nothing to remove */
+        writer->temporary = NULL;
         status = folder_sync(writer->path, err);
+    }
     gm_file_writer_discard(writer);
     return status;
 }
@@ -122,7 +125,7 @@ void gm_file_writer_discard(struct gm_file_writer *writer)
 {
     if (writer->fd >= 0) {
         (void)close(writer->fd);
-        if (writer->temporary[0] != '\0')
+        if (writer->temporary != NULL)
             (void)unlink(writer->temporary);
     }
     gm_mem_free(writer->temporary);
