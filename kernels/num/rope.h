@@ -1,7 +1,6 @@
-/* Rotary position embedding: the angle by which a position turns pair i of a head of head_dim
-   elements,
+/* Rotary position embedding: the angle by which position turns pair i of a head of dim elements,
 
-       angle = position * theta^(-2 i / head_dim)
+       angle = position * theta^(-2 i / dim)
 
    rounded in the order of the widespread float32 implementations (exponent, power, reciprocal,
    product), so that models trained elsewhere see the same angles to the last bits. */
@@ -11,17 +10,16 @@
 #include "kernels/num/pow.h"
 #include "kernels/num/trig.h"
 
-/* theta^(-2 pair / head_dim) for theta > 0. */
-GM_FN float gm_f32_rope_frequency(gm_u64 pair, gm_u64 head_dim, float theta)
+/* theta > 0; i in [0, dim / 2). */
+GM_FN float gm_rope_frequency(float theta, gm_u32 i, gm_u32 dim)
 {
-    float exponent = GM_DIV((float)(gm_u32)(2u * pair), (float)(gm_u32)head_dim);
-    return GM_DIV(1.0f, gm_f32_pow(theta, exponent));
+    return GM_DIV(1.0f, gm_f32_pow(theta, GM_DIV((float)(2u * i), (float)dim)));
 }
 
-/* sin and cos of the angle. position at most 2^20, pair below head_dim / 2, head_dim below 2^24. */
-GM_FN struct gm_f32_sin_cos gm_f32_rope(gm_u64 position, gm_u64 pair, gm_u64 head_dim, float theta)
+/* sin and cos of the angle; position below 2^20. */
+GM_FN struct gm_f32_sin_cos gm_rope_sin_cos(float frequency, gm_u32 position)
 {
-    return gm_f32_sin_cos((float)(gm_u32)position * gm_f32_rope_frequency(pair, head_dim, theta));
+    return gm_f32_sin_cos((float)position * frequency);
 }
 
 #endif
