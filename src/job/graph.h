@@ -61,8 +61,9 @@ enum gm_status gm_graph_task(const struct gm_recipe *recipe,
                              const struct gm_hash *tensors, size_t tensor_count,
                              struct gm_task *out) GM_MUST_USE;
 
-/* UPDATE's outputs: the new state, then the step's mean loss. GRADIENT's, REDUCE's and EVALUATE's
-   begin with these two. */
+/* GRADIENT's, REDUCE's and EVALUATE's outputs begin with loss and count. UPDATE's are the new
+   state, then the step's mean loss and the squared norm of its gradient. */
 enum { GM_OUTPUT_LOSS = 0, GM_OUTPUT_COUNT = 1, GM_OUTPUT_GRADIENTS = 2 };
+enum { GM_UPDATE_MEAN_LOSS = 0, GM_UPDATE_GRAD_SQUARES = 1, GM_UPDATE_FIGURES = 2 };
 
 #endif

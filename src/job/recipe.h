@@ -31,7 +31,7 @@ struct gm_recipe {
     struct gm_hash init_program;     /* seed -> state[given_count ...] */
     struct gm_hash gradient_program; /* params, x, y -> loss, count, gradients */
     struct gm_hash reduce_programs[GM_RECIPE_FANIN + 1]; /* [k] for k operands; used ones only */
-    struct gm_hash update_program;   /* state, loss, count, gradients, step -> state, mean loss */
+    struct gm_hash update_program;   /* state, loss, count, gradients, step -> state, figures */
     struct gm_hash evaluate_program; /* params, x, y -> loss, count; zeros: none */
 
     uint32_t given_count;  /* the first tensors of the state that the requester brought */

@@ -146,7 +146,7 @@ enum gm_status gm_recipe_programs_check(const struct gm_recipe *recipe,
     GM_TRY(counts_check(programs->gradient, "gradient", recipe->param_count, GM_RECIPE_DATA_FIELDS,
                         gradients, err));
     GM_TRY(counts_check(programs->update, "update", recipe->state_count + gradients, 0,
-                        recipe->state_count + 1, err));
+                        recipe->state_count + GM_UPDATE_FIGURES, err));
     for (uint32_t k = 2; k <= GM_RECIPE_FANIN; k++) {
         if (programs->reduce[k] != NULL)
             GM_TRY(counts_check(programs->reduce[k], "reduce", k * gradients, 0, gradients, err));
