@@ -1,5 +1,6 @@
 #!/bin/sh
-# Every #include of src/ and kernels/ against the arrows of layers.txt.
+# Every #include of src/ and kernels/, and every library that CMake links, against the arrows of
+# layers.txt.
 #
 #   layers.sh              checks the tree in the current folder
 #   layers.sh --self-test  proves that forbidden includes are found
@@ -10,6 +11,11 @@ here=$(CDPATH='' cd -- "$(dirname "$0")" && pwd)
 layers_check() {
     (cd "$1" && find src kernels -name '*.[ch]' -o -name '*.def' -o -name '*.cl') | sort |
         (cd "$1" && xargs awk -f "$here/layers.awk" -v table="$2")
+}
+
+# links_check ROOT TABLE: the same for CMake.
+links_check() {
+    (cd "$1" && find src -name CMakeLists.txt | sort | xargs awk -f "$here/links.awk" -v table="$2")
 }
 
 self_test() {
@@ -37,10 +43,23 @@ self_test() {
         fi
         rm "$file"
     done
+    mkdir -p "$root/src/links"
+    printf 'gm_library(NAME gm_base FOLDER base\n  SOURCES a.c)\n' >"$root/src/links/CMakeLists.txt"
+    printf 'gm_library(NAME gm_core FOLDER core # gm_worker\n  DEPENDS gm_base)\n' >>"$root/src/links/CMakeLists.txt"
+    links_check "$root" "$root/table" || { echo "self-test: an allowed link was refused"; return 1; }
+    printf 'gm_library(NAME gm_worker FOLDER worker)\ngm_library(NAME gm_x FOLDER broker\n  DEPENDS gm_base\n  PRIVATE gm_worker)\n' \
+        >>"$root/src/links/CMakeLists.txt"
+    if links_check "$root" "$root/table" >/dev/null; then
+        echo "self-test: not found: the broker links the worker"
+        return 1
+    fi
     echo "self-test: every forbidden include was found"
 }
 
 case ${1:-} in
     --self-test) self_test ;;
-    *) layers_check . "$here/layers.txt" ;;
+    *)
+        layers_check . "$here/layers.txt"
+        links_check . "$here/layers.txt"
+        ;;
 esac
