@@ -26,6 +26,8 @@ struct gm_plan {
     const struct gm_program *program; /* not owned, must outlive the plan */
     struct gm_plan_value *values;     /* value_count */
     uint64_t arena_bytes;
+    uint64_t
+        peak_bytes; /* most bytes of the arena's values alive at once: arena_bytes' lower bound */
     uint64_t input_bytes;
     uint64_t output_bytes;
 };

@@ -13,6 +13,7 @@
 
 enum {
     GM_PROGRAM_INPUTS_MAX = 1 << 14,
+    GM_PROGRAM_OUTPUTS_MAX = 1 << 14,
     GM_PROGRAM_NODES_MAX = 1 << 17,
     GM_PROGRAM_NAME_MAX = 128, /* bytes of an input's or output's name */
     GM_PROGRAM_ENCODED_MAX = 16 << 20,
@@ -34,7 +35,7 @@ enum gm_source {
 struct gm_input {
     enum gm_source source;
     struct gm_tensor_desc desc;
-    char name[GM_PROGRAM_NAME_MAX + 1];
+    char name[GM_PROGRAM_NAME_MAX + 1]; /* 1 to 128 bytes of UTF-8 without control characters */
 };
 
 struct gm_output {
@@ -42,7 +43,8 @@ struct gm_output {
     char name[GM_PROGRAM_NAME_MAX + 1];
 };
 
-/* After an iteration output `output` becomes input `input` of the next one. */
+/* After an iteration output `output` becomes input `input` of the next one: equal in type and
+   shape, the input's source is TENSOR, and an input is carried to at most once. */
 struct gm_carry {
     uint32_t output;
     uint32_t input;
@@ -69,7 +71,7 @@ struct gm_program {
     struct gm_node *nodes;
     struct gm_output *outputs;
     struct gm_carry *carries;
-    struct gm_tensor_desc *values; /* every value's type and shape */
+    struct gm_tensor_desc *values; /* every value's type and shape; none is empty */
 };
 
 void gm_program_free(struct gm_program *program); /* NULL is allowed */
@@ -97,7 +99,8 @@ void gm_builder_free(struct gm_builder *builder);
 
 gm_value gm_builder_input(struct gm_builder *builder, enum gm_source source, const char *name,
                           struct gm_tensor_desc desc);
-/* Adds a node; returns its first output (output j is that + j). `attrs` has as many entries as the
+/* Adds a node; returns its first output (output j is that + j, and adding is
+   harmless after a fault, since nothing is built any more). `attrs` has as many entries as the
    description lists (NULL when none), `dims` only for operations that have them. */
 gm_value gm_builder_node(struct gm_builder *builder, enum gm_op op, uint32_t input_count,
                          const gm_value *inputs, const uint64_t *attrs, uint32_t dim_count,
@@ -107,12 +110,15 @@ void gm_builder_carry(struct gm_builder *builder, uint32_t output, uint32_t inpu
 void gm_builder_fail(struct gm_builder *builder, enum gm_status status, const char *format, ...)
     GM_PRINTF(3, 4);
 
+/* GM_OK, or the kind of the first fault. */
+enum gm_status gm_builder_status(const struct gm_builder *builder);
 /* The description of a value so far; NULL for GM_VALUE_NONE or after a fault. Valid until the next
    node is added. */
 const struct gm_tensor_desc *gm_builder_desc(const struct gm_builder *builder, gm_value value);
 
 /* Drops nodes that no output needs, sets the commit bits (all outputs of heavy operations and all
-   program outputs), renumbers, and hands the program over. Frees the builder in every case. */
+   program outputs), renumbers, and hands the program over. Inputs and outputs keep their order and
+   number, inputs that nobody reads included. Frees the builder in every case. */
 enum gm_status gm_builder_finish(struct gm_builder *builder, struct gm_program **out,
                                  struct gm_error *err) GM_MUST_USE;
 
