@@ -1,7 +1,7 @@
 /* Interleaved rounds: in each, every contestant computes the same product for a slice of time, so
    that whatever else the machine does meets all of them. Ratios are formed within a round. */
-#ifndef BENCH_MATMUL_MEASURE_H
-#define BENCH_MATMUL_MEASURE_H
+#ifndef GM_BENCH_MATMUL_MEASURE_H
+#define GM_BENCH_MATMUL_MEASURE_H
 
 #include "backends/cpu/gemm.h"
 #include "peer.h"

@@ -1,6 +1,6 @@
 /* The libraries we measure ourselves against, opened at run time. */
-#ifndef BENCH_MATMUL_PEER_H
-#define BENCH_MATMUL_PEER_H
+#ifndef GM_BENCH_MATMUL_PEER_H
+#define GM_BENCH_MATMUL_PEER_H
 
 #include <stdbool.h>
 #include <stddef.h>
