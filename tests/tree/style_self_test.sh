@@ -1,5 +1,5 @@
 #!/bin/sh
-# Proves that style.sh finds what it looks for.
+# Proves that style.sh and docs.sh find what they look for.
 set -eu
 style=$(CDPATH='' cd -- "$(dirname "$0")" && pwd)/style.sh
 root=$(mktemp -d)
@@ -33,3 +33,17 @@ awk 'BEGIN { printf "int %0100d;\n", 0 }' >"$root/src/bad.c"; expect_fault "a lo
 printf '/* TO''DO */\n' >"$root/src/bad.c"; expect_fault "unfinished work"
 printf 'int a; \n' >"$root/src/bad.c"; expect_fault "a blank at the end"
 echo "self-test: every fault was found"
+
+docs=$(dirname "$style")/docs.sh
+# shellcheck disable=SC2016 # backquotes as text
+printf 'See `src/good.h`, `src/*.c` and [this](src/good.c).\n' >"$root/README.md"
+sh "$docs" "$root"
+# shellcheck disable=SC2016
+for text in '`src/gone.h`' '[that](src/gone.h)'; do
+    echo "$text" >"$root/README.md"
+    if sh "$docs" "$root" >/dev/null; then
+        echo "self-test: not found: $text"
+        exit 1
+    fi
+done
+echo "self-test: every dead pointer was found"
