@@ -4,7 +4,7 @@
 #   docs.sh [ROOT]
 set -eu
 cd "${1:-.}"
-pages=$(find . -maxdepth 1 -name '*.md'; find docs docker -name '*.md' 2>/dev/null)
+pages=$(find . -maxdepth 1 -name '*.md'; find docs docker -name '*.md' 2>/dev/null || true)
 
 named() {
     # shellcheck disable=SC2086,SC2016
