@@ -15,7 +15,8 @@ enum { GM_WORKER_RANDOM_BYTES = 32 };
 struct gm_worker_config {
     const struct gm_key *key; /* not owned */
     struct gm_key_public broker;
-    const char *software; /* "gradmill 0.1.0"; not owned */
+    const char *software; /* "gradmill" */
+    const char *version;  /* "0.1.0"; neither is owned */
     uint64_t thread_count;
     uint64_t memory_bytes;
     uint64_t flops_per_s;
@@ -64,10 +65,11 @@ struct gm_worker_done {
 
 struct gm_worker_event {
     enum gm_worker_event_kind kind;
-    uint64_t now_ms;  /* monotonic */
-    uint64_t unix_s;  /* for tokens */
+    uint64_t number; /* REPLY, UNREACHED, TASK_*, UPLOAD_*: of the action this is about */
+    uint64_t now_ns; /* monotonic */
+    uint64_t unix_s; /* for tokens */
     uint8_t random[GM_WORKER_RANDOM_BYTES];
-    const struct gm_message *message; /* REPLY, HEARTBEAT_REPLY; views live for the call */
+    const struct gm_message *message;  /* REPLY, HEARTBEAT_REPLY; views live for the call */
     const struct gm_worker_done *done; /* TASK_DONE */
     enum gm_status status;             /* UNREACHED, *_FAILED */
     const char *text;                  /* the same */
@@ -75,6 +77,7 @@ struct gm_worker_event {
 
 /* What is to be done, all of it. Pointers live until the next step. */
 struct gm_worker_actions {
+    uint64_t number; /* of ask, run or upload; what comes back about another one is not heard */
     const struct gm_message *ask; /* the question to send; NULL: none */
     uint32_t ask_wait_ms;         /* how long its answer may take */
     bool heartbeat;               /* send one for `lease` */
