@@ -96,7 +96,7 @@ enum gm_status gm_model_new(const struct gm_json *config, bool dropout_off, stru
                             struct gm_error *err)
 {
     *out = NULL;
-    const struct gm_model_family *family;
+    const struct gm_model_family *family = NULL;
     GM_TRY(family_find(config, &family, err));
     struct gm_model *model = gm_mem_new(1, sizeof *model);
     if (model == NULL)
