@@ -104,6 +104,10 @@ static enum gm_status field_read(struct gm_cbor_reader *reader, const struct gm_
         break;
     case GM_FIELD_TEXT:
         GM_TRY(gm_cbor_read_text(reader, field->name, &bytes));
+        /* It would end the text early wherever it is shown or sent on. */
+        if (bytes.size_bytes > 0 && memchr(bytes.data, '\0', bytes.size_bytes) != NULL)
+            return gm_error_set(reader->err, GM_INVALID, "%s: a text may not hold U+0000",
+                                field->name);
         break;
     case GM_FIELD_END:
         return GM_INTERNAL;
