@@ -88,23 +88,30 @@ static void row_shape(enum test_inputs inputs, uint32_t *a, uint32_t *b, uint32_
     }
 }
 
-/* Floats at a stride of 4099 of their bits go through all exponents of both signs; a second or
-   third operand is random, half of the time within a few powers of two of 1. */
+/* 1/32 to 8 with either sign, all mantissas: where functions have their shape. */
+static uint32_t float_near_one(uint32_t word)
+{
+    return (word & 0x83ffffffu) + 0x3d000000u;
+}
+
+/* Even rows: the first operand goes through all exponents of both signs, at a stride of 4099 of its
+   bits, and the others are any bits. Odd rows: all are near one. */
 uint32_t test_rows_sweep(enum test_function function, struct test_rows rows)
 {
     enum test_inputs inputs = function_inputs[function];
     uint32_t n = inputs <= INPUTS_TRIPLES ? TEST_SWEEP_ROWS : TEST_SWEEP_ROWS / 8;
     for (uint32_t i = 0; i < n; i++) {
         struct gm_philox random = gm_philox(2026, (gm_u64)inputs, i);
-        uint32_t b = random.word[1];
-        uint32_t c = random.word[2];
-        rows.a[i] = inputs <= INPUTS_TRIPLES ? i * 4099u : random.word[0];
-        if (inputs <= INPUTS_TRIPLES && (random.word[3] & 1u) != 0) {
-            b = (b & 0x83ffffffu) + 0x3c000000u;
-            c = (c & 0x83ffffffu) + 0x3c000000u;
+        uint32_t *word = random.word;
+        if (inputs <= INPUTS_TRIPLES && i % 2 == 0)
+            word[0] = i * 4099u;
+        if (inputs <= INPUTS_TRIPLES && i % 2 == 1) {
+            for (int j = 0; j < 3; j++)
+                word[j] = float_near_one(word[j]);
         }
-        rows.b[i] = b;
-        rows.c[i] = c;
+        rows.a[i] = word[0];
+        rows.b[i] = word[1];
+        rows.c[i] = word[2];
         row_shape(inputs, &rows.a[i], &rows.b[i], &rows.c[i]);
     }
     return n;
@@ -131,11 +138,9 @@ void test_rows_vectors(enum test_function function, struct test_rows rows)
         rows.b[i] = random.word[1];
         rows.c[i] = random.word[2];
         if (inputs <= INPUTS_TRIPLES) {
-            /* Past the edges: 0.01 to 8 with either sign. */
-            rows.a[i] = i < EDGE_COUNT ? edges[i] : (rows.a[i] & 0x84ffffffu) + 0x3c000000u;
-            rows.b[i] = i % 3 == 2 ? edges[rows.b[i] % EDGE_COUNT]
-                                   : (rows.b[i] & 0x84ffffffu) + 0x3c000000u;
-            rows.c[i] = (rows.c[i] & 0x84ffffffu) + 0x3c000000u;
+            rows.a[i] = i < EDGE_COUNT ? edges[i] : float_near_one(rows.a[i]);
+            rows.b[i] = i % 3 == 2 ? edges[rows.b[i] % EDGE_COUNT] : float_near_one(rows.b[i]);
+            rows.c[i] = float_near_one(rows.c[i]);
         }
         row_shape(inputs, &rows.a[i], &rows.b[i], &rows.c[i]);
     }
