@@ -226,7 +226,7 @@ static enum gm_status read_head(struct decoder *d)
 
 static enum gm_status read_program(struct decoder *d)
 {
-    GM_TRY(gm_cbor_map_begin(&d->reader, "program", NULL));
+    GM_TRY(gm_cbor_map_begin(&d->reader, "map", NULL));
     GM_TRY(read_head(d));
     GM_TRY(gm_cbor_map_key(&d->reader, GM_FORMAT_INPUTS, "inputs"));
     GM_TRY(read_inputs(d));

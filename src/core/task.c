@@ -142,7 +142,7 @@ static enum gm_status read_inputs(struct gm_cbor_reader *reader, struct gm_task 
 static enum gm_status read_task(struct gm_cbor_reader *reader, struct gm_task *task,
                                 struct gm_error *err)
 {
-    GM_TRY(gm_cbor_map_begin(reader, "task", NULL));
+    GM_TRY(gm_cbor_map_begin(reader, "map", NULL));
     GM_TRY(read_head(reader, task, err));
     GM_TRY(read_inputs(reader, task, err));
     GM_TRY(gm_cbor_end(reader));
