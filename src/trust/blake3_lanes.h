@@ -17,6 +17,7 @@ struct gm_blake3_batch {
     const size_t *strides;        /* (count) bytes */
     size_t count;                 /* 1 up to the width of the lanes */
     size_t block_count;
+    size_t ahead_bytes;    /* from a block to the one that its lane reads in the next batch */
     const uint32_t *key;   /* (8) */
     uint64_t counter;      /* of input 0 */
     uint32_t counter_step; /* 1 for chunks, 0 for parents */

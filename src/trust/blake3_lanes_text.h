@@ -88,6 +88,8 @@ void GM_LANES_HASH(const struct gm_blake3_batch *batch, uint8_t *out)
         flags |= block + 1 == batch->block_count ? batch->flags_last : 0;
         lanes words[16], v[16];
         load_block(words, at);
+        for (int i = 0; i < GM_LANES; i++)
+            __builtin_prefetch((const void *)((uintptr_t)at[i] + batch->ahead_bytes));
         GM_BLAKE3_COMPRESS(cv, words, v, zero, counter[0], counter[1], GM_BLAKE3_BLOCK_BYTES,
                            flags);
         if (block + 1 < batch->block_count) {

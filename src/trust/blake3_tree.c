@@ -84,7 +84,7 @@ uint8_t *gm_blake3_tree_room(struct gm_blake3_tree *tree, size_t *count_max)
 }
 
 void gm_blake3_tree_chunks(struct gm_blake3_tree *tree, const uint8_t *const *inputs,
-                           const size_t *strides, size_t count, uint64_t counter)
+                           const size_t *strides, size_t count, size_t step_bytes, uint64_t counter)
 {
     while (count > 0) {
         size_t n;
@@ -94,6 +94,7 @@ void gm_blake3_tree_chunks(struct gm_blake3_tree *tree, const uint8_t *const *in
         struct gm_blake3_batch batch = {.inputs = inputs,
                                         .strides = strides,
                                         .count = n,
+                                        .ahead_bytes = tree->lanes->width * step_bytes,
                                         .block_count =
                                             GM_BLAKE3_CHUNK_BYTES / GM_BLAKE3_BLOCK_BYTES,
                                         .key = tree->key,
@@ -123,7 +124,7 @@ void gm_blake3_tree_bytes(struct gm_blake3_tree *tree, const uint8_t *data, size
             inputs[i] = data + (first + i) * GM_BLAKE3_CHUNK_BYTES;
             strides[i] = GM_BLAKE3_BLOCK_BYTES;
         }
-        gm_blake3_tree_chunks(tree, inputs, strides, n, counter + first);
+        gm_blake3_tree_chunks(tree, inputs, strides, n, GM_BLAKE3_CHUNK_BYTES, counter + first);
         first += n;
     }
 }

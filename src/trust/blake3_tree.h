@@ -30,9 +30,12 @@ void gm_blake3_tree_init(struct gm_blake3_tree *tree, const uint32_t *key, uint3
    n <= *count_max values and adds n to leaf_count. Call it only when a leaf does follow. */
 uint8_t *gm_blake3_tree_room(struct gm_blake3_tree *tree, size_t *count_max);
 /* Chaining values of `count` chunks of 1 KiB from chunk number `counter` on; block b of chunk i at
-   inputs[i] + b * strides[i]. Any count; appended as leaves. */
+   inputs[i] + b * strides[i]. Any count; appended as leaves. step_bytes is how far one chunk mostly
+   lies behind the one before: what follows is asked for early, because sixteen streams at once are
+   more than processors foresee (measured: 4.2 GB/s without, 6.8 with, on 64 MiB). */
 void gm_blake3_tree_chunks(struct gm_blake3_tree *tree, const uint8_t *const *inputs,
-                           const size_t *strides, size_t count, uint64_t counter);
+                           const size_t *strides, size_t count, size_t step_bytes,
+                           uint64_t counter);
 /* The same for chunks that lie one after the other. */
 void gm_blake3_tree_bytes(struct gm_blake3_tree *tree, const uint8_t *data, size_t chunk_count,
                           uint64_t counter);

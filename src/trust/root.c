@@ -37,6 +37,7 @@ static void hash_tiles(struct gm_blake3_tree *tree, const struct gm_tile_layout 
     uint8_t scratch[GM_BLAKE3_LANES_MAX][GM_TILE_BYTES];
     const uint8_t *inputs[GM_BLAKE3_LANES_MAX];
     size_t strides[GM_BLAKE3_LANES_MAX];
+    const size_t step_bytes = layout->tiled ? GM_TILE_ROW_BYTES : GM_TILE_BYTES;
     while (count > 0) {
         size_t n = count < GM_BLAKE3_LANES_MAX ? (size_t)count : GM_BLAKE3_LANES_MAX;
         for (size_t i = 0; i < n; i++) {
@@ -44,7 +45,7 @@ static void hash_tiles(struct gm_blake3_tree *tree, const struct gm_tile_layout 
             inputs[i] = view.start;
             strides[i] = view.stride;
         }
-        gm_blake3_tree_chunks(tree, inputs, strides, n, first);
+        gm_blake3_tree_chunks(tree, inputs, strides, n, step_bytes, first);
         first += n;
         count -= n;
     }
