@@ -1,6 +1,7 @@
 #include "base/clock.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <time.h>
 
 uint64_t gm_clock_monotonic_ns(void)
@@ -15,4 +16,11 @@ uint64_t gm_clock_monotonic_ns(void)
 uint64_t gm_clock_unix_s(void)
 {
     return (uint64_t)time(NULL);
+}
+
+void gm_clock_wait_ms(uint64_t wait_ms)
+{
+    struct timespec left = {(time_t)(wait_ms / 1000), (long)(wait_ms % 1000) * 1000000};
+    while (nanosleep(&left, &left) != 0 && errno == EINTR)
+        continue;
 }

@@ -8,5 +8,7 @@
 uint64_t gm_clock_monotonic_ns(void);
 /* Seconds since 1970-01-01 UTC. */
 uint64_t gm_clock_unix_s(void);
+/* Blocks for at least this long, signals or not. For runners that try again later. */
+void gm_clock_wait_ms(uint64_t wait_ms);
 
 #endif

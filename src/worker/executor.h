@@ -10,15 +10,22 @@
 #include "backend/exec.h"
 #include "core/task.h"
 
-/* Where programs, tensors and data come from. Both calls may block. */
+/* Where programs, tensors and data come from. The calls may block. */
 struct gm_task_source {
     void *ctx;
     /* Appends the encoded program. */
     enum gm_status (*program)(void *ctx, const struct gm_hash *name, struct gm_buf *out,
                               struct gm_error *err);
-    /* Bytes [offset, offset + size) of a blob (tensors: tile order, trust/root.h). */
+    /* Bytes [offset, offset + size) of a tensor's blob (tile order, trust/tile.h), read from its
+       start to its end. */
     enum gm_status (*read)(void *ctx, const struct gm_hash *root, uint64_t offset_bytes, void *out,
                            uint64_t size_bytes, struct gm_error *err);
+    /* The same for a data set, read here and there. */
+    enum gm_status (*data)(void *ctx, const struct gm_hash *root, uint64_t offset_bytes, void *out,
+                           uint64_t size_bytes, struct gm_error *err);
+    /* These tensors are read next: a chance to fetch many small ones at once. NULL: not wanted. */
+    enum gm_status (*announce)(void *ctx, const struct gm_hash *roots, size_t count,
+                               struct gm_error *err);
 };
 
 struct gm_task_output {
@@ -31,6 +38,8 @@ struct gm_task_result {
     uint32_t bad_output; /* when diverged: the first output with NaN or infinity */
     uint32_t output_count;
     struct gm_task_output *outputs;
+    struct gm_hash inputs_root;  /* core/task.h */
+    struct gm_hash outputs_root; /* the list root (trust/record.h) of the outputs */
     uint64_t flops;
     uint64_t first_kernel_ns; /* monotonic */
     uint64_t root_ns;         /* when the last output's root was known */
@@ -70,6 +79,11 @@ enum gm_status gm_executor_hold(struct gm_executor *executor, const struct gm_ha
                                 const struct gm_tensor_desc *desc) GM_MUST_USE;
 void gm_executor_release(struct gm_executor *executor, const struct gm_hash *root,
                          const struct gm_tensor_desc *desc);
+
+/* A drill: from now on the first gradient of every task is wrong by one element, and its root is
+   that of the wrong tensor. What an auditor must catch; never set outside of tests and
+   demonstrations. */
+void gm_executor_set_lying(struct gm_executor *executor, bool lying);
 
 /* What one run of the program takes on this device: planned, not measured. */
 enum gm_status gm_executor_memory(struct gm_executor *executor, const struct gm_hash *program,
