@@ -8,14 +8,9 @@
 const struct gm_token_form *gm_token_form(enum gm_token_kind kind)
 {
     static const struct gm_token_form forms[GM_TOKEN_KIND_COUNT] = {
-        [GM_TOKEN_NONE] = {"no token",    "",                                 ""                    },
-        [GM_TOKEN_ATTESTATION] = {"attestation", "application/eat+cwt",
-                           "urn:gradmill:attestation:1"                                             },
-        [GM_TOKEN_LEASE] = {"lease",       "application/gradmill-lease+cwt",   "urn:gradmill:lease:1"},
-        [GM_TOKEN_RECEIPT] = {"receipt",     "application/gradmill-receipt+cwt",
-                           "urn:gradmill:receipt:1"                                                 },
-        [GM_TOKEN_VERDICT] = {"verdict",     "application/gradmill-verdict+cwt",
-                           "urn:gradmill:verdict:1"                                                 },
+#define GM_TOKEN_KIND(NAME, name, typ, profile) [GM_TOKEN_##NAME] = {name, typ, profile},
+#include "trust/token.def"
+#undef GM_TOKEN_KIND
     };
     return &forms[kind < GM_TOKEN_KIND_COUNT ? kind : GM_TOKEN_NONE];
 }

@@ -22,23 +22,25 @@ static const char handshake_hash[] =
     "6415ddc106e95277a5e6d54132f1e5245976b89caf96d262f1fe5a7f0c55c078";
 
 /* Message i goes from the initiator when i is even. The first two are the handshake. */
-static const struct {
-    const char *payload, *ciphertext;
-} messages[] = {
-    {"4c756477696720766f6e204d69736573",
-     "ca35def5ae56cec33dc2036731ab14896bc4c75dbb07a61f879f8e3afa4c7944"
-     "ba83a447b38c83e327ad936929812f624884847b7831e95e197b2f797088efdd232fe541af156ec6d06576"
-     "02902a8c3ee64e470f4b6fcd9298ce0b56fe20f86e60d9d933ec6e103ffb09e6001d6abb64"                          },
-    {"4d757272617920526f746862617264",
-     "95ebc60d2b1fa672c1f46a8aa265ef51bfe38e7ccb39ec5be34069f144808843"
-     "9f069b267a06b3de3ecb1043bcb09807c6cd101f3826192a65f11ef3fe4317"                                      },
-    {"462e20412e20486179656b",                     "cd54383060e7a28434cca27fb1cc524cfbabeb18181589df219d07"},
-    {"4361726c204d656e676572",                     "a856d3bf0246bfc476c655009cd1ed677b8dcc5b349ae8ef2a05f2"},
-    {"4a65616e2d426170746973746520536179",
-     "49063084b2c51f098337cb8a13739ac848f907e67cfb2cc8a8b60586467aa02fc7"                                  },
-    {"457567656e2042f6686d20766f6e2042617765726b",
-     "8b9709d23b47e4639df7678d7a21741eba4ef1e9c60383001c7435549c20f9d56f30e935d3"                          },
-};
+enum { MESSAGE_COUNT = 6 };
+
+static const char *const payloads[MESSAGE_COUNT] = {"4c756477696720766f6e204d69736573",
+                                                    "4d757272617920526f746862617264",
+                                                    "462e20412e20486179656b",
+                                                    "4361726c204d656e676572",
+                                                    "4a65616e2d426170746973746520536179",
+                                                    "457567656e2042f6686d20766f6e2042617765726b"};
+
+static const char *const ciphertexts[MESSAGE_COUNT] = {
+    "ca35def5ae56cec33dc2036731ab14896bc4c75dbb07a61f879f8e3afa4c7944ba83a447b38c83e3"
+    "27ad936929812f624884847b7831e95e197b2f797088efdd232fe541af156ec6d0657602902a8c3e"
+    "e64e470f4b6fcd9298ce0b56fe20f86e60d9d933ec6e103ffb09e6001d6abb64",
+    "95ebc60d2b1fa672c1f46a8aa265ef51bfe38e7ccb39ec5be34069f1448088439f069b267a06b3de"
+    "3ecb1043bcb09807c6cd101f3826192a65f11ef3fe4317",
+    "cd54383060e7a28434cca27fb1cc524cfbabeb18181589df219d07",
+    "a856d3bf0246bfc476c655009cd1ed677b8dcc5b349ae8ef2a05f2",
+    "49063084b2c51f098337cb8a13739ac848f907e67cfb2cc8a8b60586467aa02fc7",
+    "8b9709d23b47e4639df7678d7a21741eba4ef1e9c60383001c7435549c20f9d56f30e935d3"};
 
 struct hex {
     uint8_t data[256];
@@ -66,12 +68,12 @@ static void exchange(struct gm_noise_handshake *from, struct gm_noise_handshake 
     struct gm_buf message, got;
     gm_buf_init(&message, 1024);
     gm_buf_init(&got, 1024);
-    cr_assert_eq(gm_noise_write_with(from, hex(&secret, ephemeral).data,
-                                     hex(&payload, messages[i].payload), &message, NULL),
+    cr_assert_eq(gm_noise_write_with(from, hex(&secret, ephemeral).data, hex(&payload, payloads[i]),
+                                     &message, NULL),
                  GM_OK);
-    expect_bytes(gm_buf_view(&message), messages[i].ciphertext, "handshake message");
+    expect_bytes(gm_buf_view(&message), ciphertexts[i], "handshake message");
     cr_assert_eq(gm_noise_read(to, gm_buf_view(&message), &got, NULL), GM_OK);
-    expect_bytes(gm_buf_view(&got), messages[i].payload, "handshake payload");
+    expect_bytes(gm_buf_view(&got), payloads[i], "handshake payload");
     gm_buf_fini(&message);
     gm_buf_fini(&got);
 }
@@ -91,13 +93,13 @@ Test(noise, speaks_the_published_exchange)
     for (int i = 0; i < 2; i++)
         expect_bytes((struct gm_bytes){sides[i].handshake_hash, GM_NOISE_HASH_BYTES},
                      handshake_hash, "handshake hash");
-    for (size_t i = 2; i < sizeof messages / sizeof messages[0]; i++) {
+    for (size_t i = 2; i < MESSAGE_COUNT; i++) {
         uint8_t sealed[64], opened[64];
         uint64_t counter = i / 2 - 1;
-        struct gm_bytes plain = hex(&text, messages[i].payload);
+        struct gm_bytes plain = hex(&text, payloads[i]);
         struct gm_bytes view = {sealed, plain.size_bytes + GM_NOISE_TAG_BYTES};
         gm_noise_seal(&sides[i % 2].send, counter, (struct gm_bytes){NULL, 0}, plain, sealed);
-        expect_bytes(view, messages[i].ciphertext, "transport message");
+        expect_bytes(view, ciphertexts[i], "transport message");
         cr_assert(gm_noise_open(&sides[1 - i % 2].receive, counter, (struct gm_bytes){NULL, 0},
                                 view, opened));
         cr_assert_arr_eq(opened, plain.data, plain.size_bytes);

@@ -42,8 +42,9 @@ struct gm_attestation sample_attestation(void)
                  .profile = "exact-f32/1",
                  .flops = 6000000000001},
         .time = {1000, 2000, 3000000000, 2999999000},
-        .chain = {.sequence = 5,                             .previous = hash_of(0x33)                  },
     };
+    a.chain.sequence = 5;
+    a.chain.previous = hash_of(0x33);
     memset(a.nonce, 0x11, sizeof a.nonce);
     memset(a.work.lease, 0x2a, sizeof a.work.lease);
     memset(a.chain.instance, 0x31, sizeof a.chain.instance);
