@@ -25,8 +25,9 @@ static struct gm_cbor_level *top(struct gm_cbor_reader *reader)
 static enum gm_status fault(const struct gm_cbor_reader *reader, const char *field,
                             const char *wanted, const char *found)
 {
-    return gm_error_set(reader->err, GM_INVALID, "%s: expected %s at byte %zu, found %s", field,
-                        wanted, reader->at_bytes, found);
+    (void)gm_error_set(reader->err, GM_INVALID, "%s: expected %s at byte %zu, found %s", field,
+                       wanted, reader->at_bytes, found);
+    return GM_INVALID;
 }
 
 static const char *kind_name(const struct gm_cbor_head *head)
@@ -122,11 +123,13 @@ static enum gm_status read_string_of(struct gm_cbor_reader *reader, const char *
     const char *wanted = kind == GM_CBOR_BYTES ? "a byte string" : "a text";
     GM_TRY(look_for(reader, field, kind, wanted, &head));
     struct gm_bytes left = rest(reader);
-    if (head.value > left.size_bytes - head.size_bytes)
-        return gm_error_set(reader->err, GM_INVALID,
-                            "%s: %s of %" PRIu64 " bytes at byte %zu, but only %zu bytes follow",
-                            field, wanted, head.value, reader->at_bytes,
-                            left.size_bytes - head.size_bytes);
+    if (head.value > left.size_bytes - head.size_bytes) {
+        (void)gm_error_set(reader->err, GM_INVALID,
+                           "%s: %s of %" PRIu64 " bytes at byte %zu, but only %zu bytes follow",
+                           field, wanted, head.value, reader->at_bytes,
+                           left.size_bytes - head.size_bytes);
+        return GM_INVALID;
+    }
     struct gm_bytes view = {left.data + head.size_bytes, (size_t)head.value};
     if (kind == GM_CBOR_TEXT && !gm_utf8_valid(view))
         return fault(reader, field, "a text", "bytes that are not UTF-8");
