@@ -123,6 +123,7 @@ static enum gm_status read_string_of(struct gm_cbor_reader *reader, const char *
     const char *wanted = kind == GM_CBOR_BYTES ? "a byte string" : "a text";
     GM_TRY(look_for(reader, field, kind, wanted, &head));
     struct gm_bytes left = rest(reader);
+    assert(left.data != NULL); /* a head was there */
     if (head.value > left.size_bytes - head.size_bytes) {
         (void)gm_error_set(reader->err, GM_INVALID,
                            "%s: %s of %" PRIu64 " bytes at byte %zu, but only %zu bytes follow",
