@@ -146,6 +146,29 @@ Test(autodiff, slices_that_leave_a_gap_are_padded_with_zeros)
     cr_assert_not_null(strstr(text, "add("), "%s", text);
 }
 
+Test(autodiff, slices_out_of_order_are_padded_with_zeros)
+{
+    struct draft d = begin();
+    gm_value x = INPUT(&d, 2, 8);
+    gm_value right = NODE(&d, GM_OP_SLICE_COLS, ATTRS(4, 4), x);
+    gm_value left = NODE(&d, GM_OP_SLICE_COLS, ATTRS(0, 4), x);
+    gm_value loss = NODE(&d, GM_OP_SUM, NULL, NODE(&d, GM_OP_MUL, NULL, left, right));
+    /* 1 right, 2 left, 5 the product's gradient; 8 and 10 each slice's, padded */
+    cr_assert_str_eq(gradients(&d, loss, false),
+                     "slice_cols(0) slice_cols(0) fill() fill() scale_by(4, 3) mul(5, 1) mul(5, 2) "
+                     "fill() concat_cols(6, 8) fill() concat_cols(10, 7) add(9, 11)");
+}
+
+Test(autodiff, each_part_of_a_concat_gets_its_own_columns)
+{
+    struct draft d = begin();
+    gm_value x = INPUT(&d, 2, 3);
+    gm_value y = INPUT(&d, 2, 4);
+    gm_value loss = NODE(&d, GM_OP_SUM, NULL, NODE(&d, GM_OP_CONCAT_COLS, NULL, x, y));
+    cr_assert_str_eq(gradients(&d, loss, true), "fill()[1] fill()[1] scale_by(3, 2) "
+                                                "slice_cols(4)[0 3] slice_cols(4)[3 4]");
+}
+
 Test(autodiff, a_slice_beside_another_use_is_padded_as_well)
 {
     struct draft d = begin();

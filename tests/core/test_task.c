@@ -123,9 +123,9 @@ Test(task, slices_stay_inside_their_data_set)
 {
     struct gm_slice slice = tokens();
     cr_assert_eq(gm_slice_check(&slice, NULL), GM_OK);
-    slice.samples_total = 96; /* the last window has no token left to predict */
-    cr_assert_str_eq(slice_refusal(&slice), "slice: 96 samples from 5, expected 1 or more within "
-                                            "the 100 of the data set");
+    slice.desc.dims[0] = 1000; /* the last window has no token left to predict */
+    cr_assert_str_eq(slice_refusal(&slice), "slice: 95 samples from 5, expected 1 or more within "
+                                            "the 99 of the data set");
     slice = tokens();
     slice.samples_first = UINT64_MAX;
     slice_refusal(&slice);
@@ -183,6 +183,9 @@ Test(task, inputs_must_be_what_the_program_reads)
         .count = 4,
     };
     cr_assert_eq(gm_task_check(&task, program, NULL), GM_OK);
+    task.inputs[1].slice.desc.dtype = GM_DTYPE_U16;
+    cr_assert_str_eq(task_refusal(&task, program), "task: input x: the slice gives u16 (4, 9), the "
+                                                   "program reads f32 (4, 9)");
     gm_program_free(program);
     gm_task_fini(&task);
 }
