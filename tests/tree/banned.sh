@@ -66,6 +66,7 @@ fprintf(stdout, "x");
 y = expf(x);
 y = log(x);
 t = time(NULL);
+t = gm_clock_unix_s();
 usleep(10);
 #ifdef __x86_64__
   #  if FOO

@@ -16,9 +16,11 @@ linked() {
     grep -HnoE '\]\([A-Za-z0-9_./-]+\)' $pages | sed 's/\](\(.*\))$/\1/'
 }
 
+# A star, or a word such as NAME, stands for what it matches.
 exists() {
-    # shellcheck disable=SC2086 # a name with a star stands for what it matches
-    set -- $1
+    [ ! -e "$1" ] || return 0
+    # shellcheck disable=SC2046
+    set -- $(echo "$1" | sed 's/[A-Z][A-Z]*/*/g')
     [ -e "$1" ]
 }
 

@@ -59,7 +59,9 @@ self_test() {
 case ${1:-} in
     --self-test) self_test ;;
     *)
-        layers_check . "$here/layers.txt"
-        links_check . "$here/layers.txt"
+        faults=0
+        layers_check . "$here/layers.txt" || faults=1
+        links_check . "$here/layers.txt" || faults=1
+        exit $faults
         ;;
 esac
