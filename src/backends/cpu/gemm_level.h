@@ -42,6 +42,7 @@ struct gm_gemm_level {
     size_t vectors;       /* across the full tile; its width is vectors * vector_width */
     size_t a_panel_width; /* floats from k to k + 1 in a packed left panel, at least rows */
     size_t row_block; /* rows of a packed left block, a multiple of `rows`; fits a core's cache */
+    size_t row_group; /* rows packed together where they lie side by side; as above */
     size_t column_block; /* columns of a packed right block, a multiple of the tile's width */
     gm_gemm_pack *pack;
     /* kernels[v - 1][r - 1] computes r rows by v vectors. */

@@ -34,6 +34,7 @@ const struct gm_gemm_level gm_gemm_level_avx2 = {
     .vectors = VECTORS,
     .a_panel_width = 8,
     .row_block = 12 * ROWS,
+    .row_group = 170 * ROWS,
     .column_block = 1024,
     .pack = gm_gemm_pack_avx2,
     .kernels = {{GM_ROWS_6(GM_KERNEL_NAME, 1)}, {GM_ROWS_6(GM_KERNEL_NAME, 2)}}

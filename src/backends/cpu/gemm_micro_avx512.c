@@ -34,6 +34,7 @@ const struct gm_gemm_level gm_gemm_level_avx512 = {
     .vectors = VECTORS,
     .a_panel_width = 16,
     .row_block = 5 * ROWS,
+    .row_group = 73 * ROWS,
     .column_block = 1024,
     .pack = gm_gemm_pack_avx512,
     .kernels = {{GM_ROWS_14(GM_KERNEL_NAME, 1)}, {GM_ROWS_14(GM_KERNEL_NAME, 2)}}

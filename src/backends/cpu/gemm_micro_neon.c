@@ -35,6 +35,7 @@ const struct gm_gemm_level gm_gemm_level_neon = {
     .vectors = VECTORS,
     .a_panel_width = 8,
     .row_block = 9 * ROWS,
+    .row_group = 96 * ROWS,
     .column_block = 768,
     .pack = gm_gemm_pack_plain,
     .kernels = {{GM_ROWS_8(GM_KERNEL_NAME, 1)},

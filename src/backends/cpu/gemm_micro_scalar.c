@@ -40,6 +40,7 @@ const struct gm_gemm_level gm_gemm_level_scalar = {
     .vectors = VECTORS,
     .a_panel_width = 4,
     .row_block = 16 * ROWS,
+    .row_group = 128 * ROWS,
     .column_block = 512,
     .pack = gm_gemm_pack_plain,
     .kernels = {{GM_ROWS_4(GM_KERNEL_NAME, 1)},
