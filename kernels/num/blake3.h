@@ -27,7 +27,10 @@
 #define GM_BLAKE3_DERIVE_KEY_CONTEXT  32u
 #define GM_BLAKE3_DERIVE_KEY_MATERIAL 64u
 
+/* To the right. Who has a better instruction for its words may define its own before. */
+#ifndef GM_BLAKE3_ROTATE
 #define GM_BLAKE3_ROTATE(x, bits) (((x) >> (bits)) | ((x) << (32 - (bits))))
+#endif
 
 /* The quarter round G on v[a], v[b], v[c], v[d] with two message words. */
 #define GM_BLAKE3_MIX(v, a, b, c, d, mx, my)                                                       \

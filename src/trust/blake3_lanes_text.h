@@ -3,22 +3,36 @@
    own; loops are written plainly and unrolled by the compiler (-O3). */
 #include <string.h>
 
-#include "kernels/num/blake3.h"
 #include "trust/blake3_lanes.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "words are loaded as they lie");
 
 typedef uint32_t lanes __attribute__((vector_size(4 * GM_LANES)));
+typedef uint8_t lane_bytes __attribute__((vector_size(4 * GM_LANES)));
 
-/* Lane k of the two halves of a butterfly between rows that lie d apart: bit d of the row number
-   changes places with bit d of the lane number. */
-#define LOW(k, d)        ((k) & (d) ? GM_LANES + (k) - (d) : (k))
-#define HIGH(k, d)       ((k) & (d) ? GM_LANES + (k) : (k) + (d))
 #define LIST_4(f, d, k)  f((k), d), f((k) + 1, d), f((k) + 2, d), f((k) + 3, d)
 #define LIST_8(f, d, k)  LIST_4(f, d, k), LIST_4(f, d, (k) + 4)
 #define LIST_16(f, d, k) LIST_8(f, d, k), LIST_8(f, d, (k) + 8)
-#define PASTE(a, b)      a##b
-#define LIST_NAME(n)     PASTE(LIST_, n)
+#define LIST_32(f, d, k) LIST_16(f, d, k), LIST_16(f, d, (k) + 16)
+
+#if GM_LANES == 8
+/* AVX2 has no rotation, but moves whole bytes in one instruction. */
+#define MOVED(k, d) ((k) / 4 * 4 + ((k) + (d)) % 4)
+#define ROTATE_BYTES(x, d)                                                                         \
+    ((lanes)__builtin_shufflevector((lane_bytes)(x), (lane_bytes)(x), LIST_32(MOVED, d, 0)))
+#define GM_BLAKE3_ROTATE(x, bits)                                                                  \
+    ((bits) == 16  ? ROTATE_BYTES(x, 2)                                                            \
+     : (bits) == 8 ? ROTATE_BYTES(x, 1)                                                            \
+                   : (((x) >> (bits)) | ((x) << (32 - (bits)))))
+#endif
+#include "kernels/num/blake3.h"
+
+/* Lane k of the two halves of a butterfly between rows that lie d apart: bit d of the row number
+   changes places with bit d of the lane number. */
+#define LOW(k, d)    ((k) & (d) ? GM_LANES + (k) - (d) : (k))
+#define HIGH(k, d)   ((k) & (d) ? GM_LANES + (k) : (k) + (d))
+#define PASTE(a, b)  a##b
+#define LIST_NAME(n) PASTE(LIST_, n)
 
 #define BUTTERFLY(rows, d)                                                                         \
     for (int i = 0; i < GM_LANES; i++) {                                                           \
