@@ -53,9 +53,9 @@ static uint64_t flops_compare(const struct gm_op_call *call, const struct gm_ten
         .name = #name_,                                                                            \
         .input_count_min = 1,                                                                      \
         .input_count_max = 1,                                                                      \
+        .inputs = {"x"},                                                                           \
         .output_count = 1,                                                                         \
         .inplace = {1},                                                                            \
-        .inputs = {"x"},                                                                           \
         .infer = infer_##name_,                                                                    \
         .flops = flops_,                                                                           \
         .grad = grad_##name_,                                                                      \
@@ -65,9 +65,9 @@ static uint64_t flops_compare(const struct gm_op_call *call, const struct gm_ten
         .name = #name_ "_grad",                                                                    \
         .input_count_min = 2,                                                                      \
         .input_count_max = 2,                                                                      \
+        .inputs = {"x", "dy"},                                                                     \
         .output_count = 1,                                                                         \
-        .inplace = {2    },                                                                            \
-        .inputs = { "x", "dy"},                                                                     \
+        .inplace = {2  },                                                                            \
         .infer = infer_##name_##_grad,                                                             \
         .flops = flops_,                                                                           \
     }

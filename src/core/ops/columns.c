@@ -6,6 +6,8 @@
 
 enum { START, COUNT };
 
+#define COLUMNS_MAX (UINT64_C(1) << 48) /* no tensor has more */
+
 static enum gm_status infer_slice(const struct gm_op_call *call, struct gm_tensor_desc *outputs,
                                   struct gm_error *err)
 {
@@ -84,10 +86,10 @@ const struct gm_op_desc gm_op_desc_slice_cols = {
     .name = "slice_cols",
     .input_count_min = 1,
     .input_count_max = 1,
+    .inputs = GM_RULE_LIST("x"),
     .output_count = 1,
     .attr_count = 2,
-    .inputs = {"x"                                       },
-    .attrs = { {"start", GM_ATTR_U64, UINT64_C(1) << 48}, {"count", GM_ATTR_U64, UINT64_C(1) << 48}},
+    .attrs = {{"start", GM_ATTR_U64, COLUMNS_MAX}, {"count", GM_ATTR_U64, COLUMNS_MAX}},
     .infer = infer_slice,
     .flops = gm_rule_flops_output,
     .grad = grad_slice,
@@ -98,8 +100,8 @@ const struct gm_op_desc gm_op_desc_concat_cols = {
     .name = "concat_cols",
     .input_count_min = 1,
     .input_count_max = 8,
-    .output_count = 1,
     .inputs = {"x0", "x1", "x2", "x3", "x4", "x5", "x6", "x7"},
+    .output_count = 1,
     .infer = infer_concat,
     .flops = gm_rule_flops_output,
     .grad = grad_concat,

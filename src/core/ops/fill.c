@@ -22,8 +22,8 @@ const struct gm_op_desc gm_op_desc_fill = {
     .name = "fill",
     .output_count = 1,
     .attr_count = 1,
-    .has_dims = true,
     .attrs = {{"value", GM_ATTR_F32, 0}},
+    .has_dims = true,
     .infer = infer_fill,
     .flops = gm_rule_flops_output,
 };
@@ -33,8 +33,8 @@ const struct gm_op_desc gm_op_desc_iota = {
     .name = "iota",
     .output_count = 1,
     .attr_count = 1,
-    .has_dims = true,
     .attrs = {{"modulus", GM_ATTR_U64, UINT32_MAX}},
+    .has_dims = true,
     .infer = infer_iota,
     .flops = gm_rule_flops_output,
 };

@@ -9,6 +9,12 @@
 #include "core/op.def"
 #undef GM_OP
 
+/* A list in braces, for where clang-format would align it with its neighbours like a table. */
+#define GM_RULE_LIST(...)                                                                          \
+    {                                                                                              \
+        __VA_ARGS__                                                                                \
+    }
+
 /* ---- checks ---- */
 
 /* GM_OK when `ok`, else "op: operand is f32 (2, 3), expected <format>". */
