@@ -147,6 +147,14 @@ enum gm_status gm_executor_hold(struct gm_executor *executor, const struct gm_ha
     return GM_OK;
 }
 
+enum gm_status gm_executor_load(struct gm_executor *executor, const struct gm_hash *root,
+                                const struct gm_tensor_desc *desc, struct gm_error *err)
+{
+    if (gm_executor_hold(executor, root, desc) == GM_OK)
+        return GM_OK;
+    return tensor_fetch(executor, root, desc, err);
+}
+
 void gm_executor_release(struct gm_executor *executor, const struct gm_hash *root,
                          const struct gm_tensor_desc *desc)
 {
@@ -255,8 +263,7 @@ static enum gm_status inputs_load(struct run *run, struct gm_error *err)
             GM_TRY(slice_load(run, i, err));
         if (input->kind != GM_TASK_INPUT_TENSOR)
             continue;
-        if (gm_executor_hold(executor, &input->root, desc) != GM_OK)
-            GM_TRY(tensor_fetch(executor, &input->root, desc, err));
+        GM_TRY(gm_executor_load(executor, &input->root, desc, err));
         run->held[i] = true;
     }
     /* Looked up when all are there: fetching may have moved the cache's entries. */

@@ -64,6 +64,11 @@ void gm_task_result_drop(struct gm_executor *executor, struct gm_task_result *re
 enum gm_status gm_executor_put(struct gm_executor *executor, const struct gm_tensor *tensor,
                                struct gm_hash *root, struct gm_error *err) GM_MUST_USE;
 
+/* Reads a tensor from the source, if it is not kept already, and holds it. */
+enum gm_status gm_executor_load(struct gm_executor *executor, const struct gm_hash *root,
+                                const struct gm_tensor_desc *desc,
+                                struct gm_error *err) GM_MUST_USE;
+
 /* Copies a tensor that is kept into host memory, row-major; GM_NOT_FOUND when it is not kept. */
 enum gm_status gm_executor_get(struct gm_executor *executor, const struct gm_hash *root,
                                const struct gm_tensor_desc *desc, void *out,
