@@ -3,6 +3,7 @@
 #include "core/program.h"
 #include "gm_test.h"
 #include "program_gen.h"
+#include "trust/blake3.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -214,6 +215,10 @@ Test(encode, what_is_wrong_with_a_strangers_program_is_said)
                            "01" TAIL;
     cr_assert(gm_hex_decode(good, strlen(hex) / 2, hex));
     cr_assert(accepted((struct gm_bytes){good, strlen(hex) / 2}));
+    struct gm_hash name = gm_blake3(good, strlen(hex) / 2);
+    char text_of_name[GM_HASH_HEX_SIZE];
+    cr_assert_str_eq(gm_hash_hex(text_of_name, &name), /* docs/format-program.md; by b3sum */
+                     "47e879b17dcaa5d13581e3afcc0e2c37a1e49637c388b46807227344e6fdd712");
     /* operation 111 is none */
     cr_assert_str_eq(refusal(HEAD "04"
                                   "81"
