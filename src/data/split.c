@@ -9,12 +9,13 @@ enum gm_status gm_split_make(uint64_t sample_count, double validation, uint64_t 
     uint64_t held_back = (uint64_t)((double)sample_count * validation);
     if (held_back == 0 && validation > 0)
         held_back = 1;
-    if (held_back > sample_count || sample_count - held_back < batch)
+    if (held_back > sample_count)
+        held_back = sample_count;
+    if (sample_count - held_back < batch)
         return gm_error_set(err, GM_INVALID,
-                            "the data has %" PRIu64 " samples, %" PRIu64
-                            " of them for validation, which is less than one batch of %" PRIu64,
-                            sample_count, held_back > sample_count ? sample_count : held_back,
-                            batch);
+                            "the data gives %" PRIu64 " samples, less %" PRIu64
+                            " for validation: %" PRIu64 " are fewer than one batch of %" PRIu64,
+                            sample_count, held_back, sample_count - held_back, batch);
     *out = (struct gm_split){.train_count = sample_count - held_back,
                              .validation_first = sample_count - held_back,
                              .validation_count = held_back};

@@ -22,12 +22,7 @@ static const struct gm_field fields[] = {
     GM_COUNT(n_embd, struct gpt2, true, 1, 65536),
     GM_COUNT(n_positions, struct gpt2, true, 1, 1 << 20),
     GM_COUNT(vocab_size, struct gpt2, true, 1, 1 << 24),
-    {.name = "n_inner",
-                                                 .kind = GM_FIELD_U64,
-                                                 .offset = offsetof(struct gpt2, n_inner),
-                                                 .nullable = true,
-                                                 .min = 1,
-                                                 .max = 1 << 20},
+    GM_COUNT_OR_NULL(n_inner, struct gpt2, 1, 1 << 20),
     GM_CHOICE(activation_function, struct gpt2, gm_activation_choices),
     GM_REAL(layer_norm_epsilon, struct gpt2, 1e-12, 1),
     GM_REAL(initializer_range, struct gpt2, 0, 10),
@@ -37,7 +32,7 @@ static const struct gm_field fields[] = {
     GM_FLAG(tie_word_embeddings, struct gpt2),
     GM_FLAG(scale_attn_weights, struct gpt2),
     GM_FLAG(scale_attn_by_inverse_layer_idx, struct gpt2),
- /* Only says in which precision attention runs; ours is fixed. */
+    /* Only says in which precision attention runs; ours is fixed. */
     GM_IGNORED("reorder_and_upcast_attn"),
     GM_IGNORED("n_ctx"),
     GM_IGNORED("summary_type"),

@@ -50,6 +50,12 @@
         .name = #name_, .kind = GM_FIELD_U64, .offset = offsetof(type, name_),                     \
         .required = (required_), .min = (min_), .max = (max_)                                      \
     }
+/* The same; null is the same as absent. */
+#define GM_COUNT_OR_NULL(name_, type, min_, max_)                                                  \
+    {                                                                                              \
+        .name = #name_, .kind = GM_FIELD_U64, .offset = offsetof(type, name_), .nullable = true,   \
+        .min = (min_), .max = (max_)                                                               \
+    }
 #define GM_REAL(name_, type, low_, high_)                                                          \
     {                                                                                              \
         .name = #name_, .kind = GM_FIELD_REAL, .offset = offsetof(type, name_), .low = (low_),     \
