@@ -35,13 +35,15 @@ static enum gm_status repeated_reply(struct gm_broker *broker, const struct gm_b
     if (gm_broker_lease_open(lease) &&
         gm_broker_lease_left_ms(broker, lease, broker->event->now.mono_ms) > 0)
         return gm_broker_lease_reply(broker, lease, handle);
-    return gm_broker_out_error(broker->out, handle, GM_STALE, 0,
-                               "this request got a lease that has ended: ask with a new one");
+    return none_reply(broker, handle, 0, "the lease of this request has ended: ask anew");
 }
 
 /* Why nobody gets a task now; NULL when somebody may. */
 static const char *refusal(const struct gm_broker *broker, const struct gm_key_public *key)
 {
+    const struct gm_broker_worker *worker = gm_broker_worker_find(broker, key);
+    if (worker != NULL && worker->banned)
+        return "this key is banned";
     if (broker->paused[0] != '\0')
         return broker->paused;
     if (leases_held(broker, key) >= broker->config.leases_per_key)

@@ -22,8 +22,8 @@
 struct gm_broker_blobs {
     void *ctx;
     bool (*has)(void *ctx, const struct gm_hash *root);
-    /* The only element of an f32 (1) tensor; GM_NOT_FOUND, GM_INVALID. */
-    enum gm_status (*read_f32)(void *ctx, const struct gm_hash *root, float *out);
+    /* The first four bytes of a blob, little-endian: the only element of a f32 (1) or u32 (1). */
+    enum gm_status (*read_word)(void *ctx, const struct gm_hash *root, uint32_t *out);
     void (*usage)(void *ctx, uint64_t *used_bytes, uint64_t *max_bytes); /* 0: no maximum */
     struct gm_blob_lookup lookup;                                        /* recipes and programs */
 };

@@ -103,11 +103,8 @@ enum gm_status gm_broker_job_begin(struct gm_broker *broker, struct gm_broker_jo
 static uint32_t loss_read(const struct gm_broker *broker, const struct gm_hash *root)
 {
     const struct gm_broker_blobs *blobs = &broker->config.blobs;
-    float value;
-    uint32_t bits = UINT32_MAX;
-    if (blobs->read_f32(blobs->ctx, root, &value) == GM_OK)
-        memcpy(&bits, &value, sizeof bits);
-    return bits;
+    uint32_t bits;
+    return blobs->read_word(blobs->ctx, root, &bits) == GM_OK ? bits : UINT32_MAX;
 }
 
 static void rate_note(struct gm_broker_job *job, uint64_t now_mono_ms)
@@ -129,7 +126,7 @@ enum gm_status gm_broker_job_advance(struct gm_broker *broker, struct gm_broker_
 {
     uint32_t count = job->recipe.state_count;
     assert(update->root_count > count);
-    job->loss_last = loss_read(broker, &update->roots[count]);
+    job->loss_last = loss_read(broker, &update->roots[count + GM_UPDATE_MEAN_LOSS]);
     if (job->step == 0)
         job->loss_first = job->loss_last;
     GM_TRY(gm_broker_kept_add(job, job->step + 1, update->roots, count));

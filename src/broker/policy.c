@@ -41,13 +41,14 @@ static enum gm_status trust_note(struct gm_broker *broker, struct gm_broker_job 
 static uint32_t mean_read(const struct gm_broker *broker, const struct gm_broker_task *task)
 {
     const struct gm_broker_blobs *blobs = &broker->config.blobs;
+    uint32_t bits;
+    uint32_t count;
+    if (blobs->read_word(blobs->ctx, &task->roots[GM_OUTPUT_LOSS], &bits) != GM_OK ||
+        blobs->read_word(blobs->ctx, &task->roots[GM_OUTPUT_COUNT], &count) != GM_OK)
+        return UINT32_MAX;
     float sum;
-    float count;
-    uint32_t bits = UINT32_MAX;
-    if (blobs->read_f32(blobs->ctx, &task->roots[GM_OUTPUT_LOSS], &sum) != GM_OK ||
-        blobs->read_f32(blobs->ctx, &task->roots[GM_OUTPUT_COUNT], &count) != GM_OK)
-        return bits;
-    float mean = sum / count;
+    memcpy(&sum, &bits, sizeof sum);
+    float mean = sum / (float)count;
     memcpy(&bits, &mean, sizeof bits);
     return bits;
 }
