@@ -191,6 +191,7 @@ Test(dataset, arrays_become_what_the_model_takes)
 
 Test(dataset, arrays_that_do_not_fit_are_refused)
 {
+    /* clang-format off */
     static const struct {
         const char *x_descr, *x_order, *x_shape;
         size_t x_bytes;
@@ -198,24 +199,26 @@ Test(dataset, arrays_that_do_not_fit_are_refused)
         enum gm_status status;
         const char *message;
     } cases[] = {
-        {"<f4", "False", "(2, 20)",                    160, 3,
-         "/y.npy: element 1 is 3, the model has the classes 0 to 2"                                       },
-        {"<f4", "False", "(2, 20)",                    160, -1,
-         "/y.npy: element 1 is -1, the model has the classes 0 to 2"                                      },
-        {"<f4", "False", "(2, 19)",                    152, 0,
-         "/x.npy: holds f32 (2, 19), the model needs f32 (2, 20)"                                         },
-        {"<f4", "False", "(1, 20)",                    80,  0,  NULL                                      },
-        {"<f4", "False", "(2, 20)",                    156, 0,
-         "/x.npy: its shape needs 40 elements of 4 bytes, but 156 bytes of data are there"                },
-        {"<f4", "True",  "(2, 20)",                    160, 0,
-         "/x.npy: its fortran_order is not False (save it in C order)"                                    },
-        {">f4", "False", "(2, 20)",                    160, 0,
-         "/x.npy: its element type is not supported (expected '<f4', '<f8', '|u1', '<i4', '<i8' or "
-         "'<u4')"                                                                                         },
-        {"<i4", "False", "(2, 20)",                    160, 0,  "/x.npy: expected f32, f64 or u8 elements"},
+        {"<f4", "False", "(2, 20)", 160, 3, GM_INVALID,
+         "/y.npy: element 1 is 3, the model has the classes 0 to 2"},
+        {"<f4", "False", "(2, 20)", 160, -1, GM_INVALID,
+         "/y.npy: element 1 is -1, the model has the classes 0 to 2"},
+        {"<f4", "False", "(2, 19)", 152, 0, GM_INVALID,
+         "/x.npy: holds f32 (2, 19), the model needs f32 (2, 20)"},
+        {"<f4", "False", "(1, 20)", 80, 0, GM_INVALID, NULL},
+        {"<f4", "False", "(2, 20)", 156, 0, GM_INVALID,
+         "/x.npy: its shape needs 40 elements of 4 bytes, but 156 bytes of data are there"},
+        {"<f4", "True", "(2, 20)", 160, 0, GM_UNSUPPORTED,
+         "/x.npy: its fortran_order is not False (save it in C order)"},
+        {">f4", "False", "(2, 20)", 160, 0, GM_UNSUPPORTED,
+         "/x.npy: its element type is not supported (expected '<f4', '<f8', '|u1', '<i4', "
+         "'<i8' or '<u4')"},
+        {"<i4", "False", "(2, 20)", 160, 0, GM_INVALID,
+         "/x.npy: expected f32, f64 or u8 elements"},
         {"<f4", "False", "(18446744073709551615, 20)", 160, 0, GM_INVALID,
-         "/x.npy: its shape is not a tuple of 1 to 8 whole numbers"                                       },
+         "/x.npy: its shape is not a tuple of 1 to 8 whole numbers"},
     };
+    /* clang-format on */
     struct place place = place_open();
     const uint8_t zeros[160] = {0};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -253,8 +256,9 @@ Test(dataset, data_shorter_than_a_batch_is_refused)
     cr_assert_eq(split.validation_first, 95);
     cr_assert_eq(split.validation_count, 5);
     cr_assert_eq(gm_split_make(100, 0.05, 96, &split, &err), GM_INVALID);
-    cr_assert_str_eq(err.text, "the data gives 100 samples, less 5 for validation: 95 are fewer than "
-                               "one batch of 96");
+    cr_assert_str_eq(err.text,
+                     "the data gives 100 samples, less 5 for validation: 95 are fewer than "
+                     "one batch of 96");
     cr_assert_eq(gm_split_make(0, 0.05, 1, &split, &err), GM_INVALID);
     cr_assert_eq(gm_split_make(3, 0.01, 2, &split, &err), GM_OK);
     cr_assert_eq(split.validation_count, 1, "a share above 0 holds at least one sample back");

@@ -95,53 +95,61 @@ Test(config, a_convnet_keeps_its_sides_until_it_pools)
 
 Test(config, what_cannot_be_computed_is_refused_by_name)
 {
+    /* clang-format off */
     static const struct {
         const char *text, *message;
     } cases[] = {
-        {"{}",                                                                            "config.json:1: model_type: is missing (expected gpt2, llama, gradmill-mlp or "
-               "gradmill-convnet)"                                                                                                         },
-        {"{\"model_type\":\"bert\"}",                                                     "config.json:1: model_type: \"bert\" is not supported "
-                                      "(expected gpt2, llama, gradmill-mlp or gradmill-convnet)"                    },
-        {"{" GPT2 "}",                                                                    "config.json:1: resid_pdrop: 0.1: dropout is not supported (expected 0, or "
-                       "\"dropout\": 0 in the job's \"train\")"                                                                    },
+        {"{}", "config.json:1: model_type: is missing (expected gpt2, llama, gradmill-mlp or "
+         "gradmill-convnet)"},
+        {"{\"model_type\":\"bert\"}",
+         "config.json:1: model_type: \"bert\" is not supported (expected gpt2, llama, "
+         "gradmill-mlp or gradmill-convnet)"},
+        {"{" GPT2 "}",
+         "config.json:1: resid_pdrop: 0.1: dropout is not supported (expected 0, or "
+         "\"dropout\": 0 in the job's \"train\")"},
         {"{" GPT2 NO_DROPOUT ",\n\"n_embed\":8}",
-         "config.json:2: n_embed: unknown field, did you mean \"n_embd\"?"                                                                               },
+         "config.json:2: n_embed: unknown field, did you mean \"n_embd\"?"},
         {"{" GPT2 NO_DROPOUT ",\n\n\"activation_function\":\"tanh\"}",
          "config.json:3: activation_function: \"tanh\" is not supported (expected "
-         "relu|gelu|gelu_new|gelu_pytorch_tanh|silu)"                                                                                                    },
+         "relu|gelu|gelu_new|gelu_pytorch_tanh|silu)"},
         {"{" GPT2 NO_DROPOUT ",\"add_cross_attention\":true}",
-         "config.json:1: add_cross_attention: true is not supported (expected false)"                                                                    },
+         "config.json:1: add_cross_attention: true is not supported (expected false)"},
         {"{" GPT2 NO_DROPOUT ",\"layer_norm_epsilon\":-1}",
-         "config.json:1: layer_norm_epsilon: -1 is out of range (expected 1e-12 to 1)"                                                                   },
+         "config.json:1: layer_norm_epsilon: -1 is out of range (expected 1e-12 to 1)"},
         {"{\"model_type\":\"gpt2\",\n\"n_layer\":2,\n\"n_head\":3,\n\"n_embd\":8,\n"
          "\"n_positions\":16,\"vocab_size\":11" NO_DROPOUT "}",
-         "config.json:4: n_embd: 8 is not a multiple of n_head, 3"                                                                                       },
+         "config.json:4: n_embd: 8 is not a multiple of n_head, 3"},
         {"{\"model_type\":\"gpt2\",\"n_layer\":0,\"n_head\":3,\"n_embd\":8,"
-         "\"n_positions\":16,\"vocab_size\":11}",                                "config.json:1: n_layer: 0 is out of range (expected 1 to 128)"},
+         "\"n_positions\":16,\"vocab_size\":11}",
+         "config.json:1: n_layer: 0 is out of range (expected 1 to 128)"},
         {"{\"model_type\":\"gpt2\",\"n_layer\":1e9,\"n_head\":3,\"n_embd\":8,"
-         "\"n_positions\":16,\"vocab_size\":11}",                                "config.json:1: n_layer: 1e9 is not a whole number"            },
-        {"{\"model_type\":\"gpt2\",\"n_layer\":1,\"n_head\":3,\"n_embd\":6,"
-         "\"n_positions\":16}",                                                  "config.json:1: vocab_size: is missing"                        },
+         "\"n_positions\":16,\"vocab_size\":11}",
+         "config.json:1: n_layer: 1e9 is not a whole number"},
+        {"{\"model_type\":\"gpt2\",\"n_layer\":1,\"n_head\":3,\"n_embd\":6,\"n_positions\":16}",
+         "config.json:1: vocab_size: is missing"},
         {"{" LLAMA ",\"num_key_value_heads\":3}",
-         "config.json:1: num_key_value_heads: 3 does not divide num_attention_heads, 2"                                                                  },
+         "config.json:1: num_key_value_heads: 3 does not divide num_attention_heads, 2"},
         {"{" LLAMA ",\"head_dim\":5}",
-         "config.json:1: head_dim: 5 is odd, and rotary positions turn pairs"                                                                            },
+         "config.json:1: head_dim: 5 is odd, and rotary positions turn pairs"},
         {"{" LLAMA ",\"rope_scaling\":{\"rope_type\":\"llama3\"}}",
-         "config.json:1: rope_scaling.rope_type: \"llama3\" is not supported (expected default)"                                                         },
+         "config.json:1: rope_scaling.rope_type: \"llama3\" is not supported (expected "
+         "default)"},
         {"{" LLAMA ",\"attention_dropout\":0.2}",
          "config.json:1: attention_dropout: 0.2: dropout is not supported (expected 0, or "
-         "\"dropout\": 0 in the job's \"train\")"                                                                                                        },
-        {"{" LLAMA ",\"sliding_window\":128}",                                            "config.json:1: sliding_window: unknown field"                 },
+         "\"dropout\": 0 in the job's \"train\")"},
+        {"{" LLAMA ",\"sliding_window\":128}", "config.json:1: sliding_window: unknown field"},
         {"{\"model_type\":\"gradmill-mlp\",\"inputs\":4,\"outputs\":2,\"hidden\":[3,0]}",
-         "config.json:1: hidden[1]: 0 is out of range (expected 1 to 1048576)"                                                                           },
+         "config.json:1: hidden[1]: 0 is out of range (expected 1 to 1048576)"},
         {"{" CONVNET ",\"kernel\":4}",
-         "config.json:1: kernel: 4 is even (expected an odd size, which keeps height and width)"                                                         },
+         "config.json:1: kernel: 4 is even (expected an odd size, which keeps height and "
+         "width)"},
         {"{" CONVNET ",\"pool\":4}",
-         "config.json:1: channels: 2 poolings by 4 leave nothing of an image of 9 by 9"                                                                  },
+         "config.json:1: channels: 2 poolings by 4 leave nothing of an image of 9 by 9"},
         {"{\"model_type\":\"gpt2\" \"n_layer\":1}",
-         "config.json:1: not valid JSON: '}' expected near '\"n_layer\"'"                                                                                },
-        {"[]",                                                                            "config.json:1: expected a JSON object: { ... }"               },
+         "config.json:1: not valid JSON: '}' expected near '\"n_layer\"'"},
+        {"[]", "config.json:1: expected a JSON object: { ... }"},
     };
+    /* clang-format on */
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct gm_error err = {0};
         struct gm_model *model;

@@ -69,61 +69,65 @@ Test(job_file, a_good_job_is_read_with_its_defaults)
 
 Test(job_file, mistakes_are_refused_with_their_line)
 {
+    /* clang-format off */
     static const struct {
         unsigned line;
         const char *text, *message;
     } cases[] = {
-        {6,  "\"batch\": 0,",
-         "jobs/job.json:6: train.batch: 0 is out of range (expected 1 to 65536)"                                                                          },
-        {6,  "\"batch\": -3,",
-         "jobs/job.json:6: train.batch: -3 is out of range (expected 1 to 65536)"                                                                         },
-        {6,  "\"batch\": \"32\",",                                                      "jobs/job.json:6: train.batch: \"32\" is not a whole number"      },
-        {6,  "\"bacth\": 32,",
-         "jobs/job.json:6: train.bacth: unknown field, did you mean \"batch\"?"                                                                           },
-        {6,  "",                                                                        "jobs/job.json:5: train.batch: is missing"                        },
-        {6,  "\"batch\": 30,",                                                          "jobs/job.json:8: train.shards: 4 does not divide train.batch, 30"},
-        {6,  "\"batch\": 32, \"batch\": 32,",
-         "jobs/job.json:6: not valid JSON: duplicate object key near '\"batch\"'"                                                                         },
-        {6,  "\"batch\": 32 32,",                                                       "jobs/job.json:6: not valid JSON: '}' expected near '32'"         },
-        {1,  "{ \"name\": \"../x\",",
-         "jobs/job.json:1: name: \"../x\" is not a name (expected 1 to 64 letters, digits, '.', "
-         "'_', '-', starting with a letter, digit or '_')"                                                                                                },
-        {2,  "\"model\": { \"config\": \"c\", \"weights\": \"w\", \"init_seed\": 1 },",
-         "jobs/job.json:2: model.init_seed: has no use beside \"weights\"; leave one of them out"                                                         },
-        {2,  "\"model\": 5,",                                                           "jobs/job.json:2: model: expected an object: { ... }"             },
-        {3,  "\"data\": { \"kind\": \"text\", \"path\": \"c\",",
-         "jobs/job.json:3: data.kind: \"text\" is not supported (expected bytes|tokens|arrays)"                                                           },
-        {3,  "\"data\": { \"kind\": \"bytes\",",                                        "jobs/job.json:3: data.path: is missing"                          },
-        {3,  "\"data\": { \"kind\": \"bytes\", \"path\": \"c\", \"x\": \"x.npy\",",
-         "jobs/job.json:3: data.x: does not fit this kind of data (expected path)"                                                                        },
-        {3,  "\"data\": { \"kind\": \"arrays\", \"x\": \"x.npy\", \"y\": \"y.npy\",",
-         "jobs/job.json:7: train.seq: has no meaning for arrays"                                                                                          },
-        {4,  "\"validation\": 0.9 },",
-         "jobs/job.json:4: data.validation: 0.9 is out of range (expected 0 to 0.5)"                                                                      },
-        {7,  "",                                                                        "jobs/job.json:5: train.seq: is missing"                          },
-        {8,  "\"dropout\": 0.1,",
-         "jobs/job.json:8: train.dropout: 0.1 is not supported (expected 0)"                                                                              },
-        {9,  "\"optimizer\": { \"name\": \"adam\", \"lr\": 1,",
+        {6, "\"batch\": 0,",
+         "jobs/job.json:6: train.batch: 0 is out of range (expected 1 to 65536)"},
+        {6, "\"batch\": -3,",
+         "jobs/job.json:6: train.batch: -3 is out of range (expected 1 to 65536)"},
+        {6, "\"batch\": \"32\",", "jobs/job.json:6: train.batch: \"32\" is not a whole number"},
+        {6, "\"bacth\": 32,",
+         "jobs/job.json:6: train.bacth: unknown field, did you mean \"batch\"?"},
+        {6, "", "jobs/job.json:5: train.batch: is missing"},
+        {6, "\"batch\": 30,", "jobs/job.json:8: train.shards: 4 does not divide train.batch, 30"},
+        {6, "\"batch\": 32, \"batch\": 32,",
+         "jobs/job.json:6: not valid JSON: duplicate object key near '\"batch\"'"},
+        {6, "\"batch\": 32 32,", "jobs/job.json:6: not valid JSON: '}' expected near '32'"},
+        {1, "{ \"name\": \"../x\",",
+         "jobs/job.json:1: name: \"../x\" is not a name (expected 1 to 64 letters, digits, "
+         "'.', '_', '-', starting with a letter, digit or '_')"},
+        {2, "\"model\": { \"config\": \"c\", \"weights\": \"w\", \"init_seed\": 1 },",
+         "jobs/job.json:2: model.init_seed: has no use beside \"weights\"; leave one of them "
+         "out"},
+        {2, "\"model\": 5,", "jobs/job.json:2: model: expected an object: { ... }"},
+        {3, "\"data\": { \"kind\": \"text\", \"path\": \"c\",",
+         "jobs/job.json:3: data.kind: \"text\" is not supported (expected bytes|tokens|arrays)"},
+        {3, "\"data\": { \"kind\": \"bytes\",", "jobs/job.json:3: data.path: is missing"},
+        {3, "\"data\": { \"kind\": \"bytes\", \"path\": \"c\", \"x\": \"x.npy\",",
+         "jobs/job.json:3: data.x: does not fit this kind of data (expected path)"},
+        {3, "\"data\": { \"kind\": \"arrays\", \"x\": \"x.npy\", \"y\": \"y.npy\",",
+         "jobs/job.json:7: train.seq: has no meaning for arrays"},
+        {4, "\"validation\": 0.9 },",
+         "jobs/job.json:4: data.validation: 0.9 is out of range (expected 0 to 0.5)"},
+        {7, "", "jobs/job.json:5: train.seq: is missing"},
+        {8, "\"dropout\": 0.1,",
+         "jobs/job.json:8: train.dropout: 0.1 is not supported (expected 0)"},
+        {9, "\"optimizer\": { \"name\": \"adam\", \"lr\": 1,",
          "jobs/job.json:9: train.optimizer.name: \"adam\" is no optimizer (expected adamw or "
-         "sgd)"                                                                                                                                           },
-        {9,  "\"optimizer\": { \"name\": \"sgd\", \"lr\": 1,",
-         "jobs/job.json:10: train.optimizer.betas: unknown field"                                                                                         },
-        {9,  "\"optimizer\": { \"name\": \"adamw\",",
-         "jobs/job.json:9: train.optimizer.lr: is missing"                                                                                                },
+         "sgd)"},
+        {9, "\"optimizer\": { \"name\": \"sgd\", \"lr\": 1,",
+         "jobs/job.json:10: train.optimizer.betas: unknown field"},
+        {9, "\"optimizer\": { \"name\": \"adamw\",",
+         "jobs/job.json:9: train.optimizer.lr: is missing"},
         {10, "\"betas\": [0.9, 1.0] },",
          "jobs/job.json:10: train.optimizer.betas: expected [beta1, beta2], both from 0 to "
-         "0.9999999"                                                                                                                                      },
+         "0.9999999"},
         {11, "\"schedule\": { \"name\": \"cosine\", \"min_lr\": 3e-3,",
-         "jobs/job.json:11: train.schedule.min_lr: 0.003 is out of range (expected 0 to 0.0003)"                                                          },
+         "jobs/job.json:11: train.schedule.min_lr: 0.003 is out of range (expected 0 to "
+         "0.0003)"},
         {12, "\"warmup\": 201 } },",
-         "jobs/job.json:12: train.schedule.warmup: 201 is out of range (expected 0 to 200)"                                                               },
+         "jobs/job.json:12: train.schedule.warmup: 201 is out of range (expected 0 to 200)"},
         {13, "\"verify\": { \"replay\": true },",
-         "jobs/job.json:13: verify.replay: true is not a number"                                                                                          },
+         "jobs/job.json:13: verify.replay: true is not a number"},
         {14, "\"profile\": \"fast/1\" }",
-         "jobs/job.json:14: profile: \"fast/1\" is not supported (expected \"exact-f32/1\")"                                                              },
+         "jobs/job.json:14: profile: \"fast/1\" is not supported (expected \"exact-f32/1\")"},
         {14, "\"profil\": 1 }",
-         "jobs/job.json:14: profil: unknown field, did you mean \"profile\"?"                                                                             },
+         "jobs/job.json:14: profil: unknown field, did you mean \"profile\"?"},
     };
+    /* clang-format on */
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct gm_error err = {0};
         struct gm_job *job;
@@ -135,18 +139,23 @@ Test(job_file, mistakes_are_refused_with_their_line)
 
 Test(job_file, job_and_model_must_fit)
 {
+    /* clang-format off */
     static const struct {
         const char *config, *message;
     } cases[] = {
         {"{\"model_type\":\"gradmill-mlp\",\"inputs\":4,\"outputs\":2}",
-         "/job.json:3: data.kind: \"bytes\" does not fit the model (expected arrays)"                                                                            },
-        {"{\"model_type\":\"gpt2\",\"n_layer\":1,\"n_head\":1,\"n_embd\":2,\"n_positions\":64,"
-         "\"vocab_size\":256}",                                 "/job.json:7: train.seq: 128 is more than the model's 64 positions"                     },
-        {"{\"model_type\":\"gpt2\",\"n_layer\":1,\"n_head\":1,\"n_embd\":2,\"n_positions\":128,"
-         "\"vocab_size\":255}",                                 "/job.json:3: data.kind: \"bytes\" needs a vocabulary of 256 or more, the model has 255"},
-        {"{\"model_type\":\"gpt2\",\"n_layer\":1,\"n_head\":1,\"n_embd\":2,\"n_positions\":128,"
-         "\"vocab_size\":256}",                                 NULL                                                                                    },
+         "/job.json:3: data.kind: \"bytes\" does not fit the model (expected arrays)"},
+        {"{\"model_type\":\"gpt2\",\"n_layer\":1,\"n_head\":1,\"n_embd\":2,\"n_positions\":64"
+         ",\"vocab_size\":256}",
+         "/job.json:7: train.seq: 128 is more than the model's 64 positions"},
+        {"{\"model_type\":\"gpt2\",\"n_layer\":1,\"n_head\":1,\"n_embd\":2,\"n_positions\":12"
+         "8,\"vocab_size\":255}",
+         "/job.json:3: data.kind: \"bytes\" needs a vocabulary of 256 or more, the model has "
+         "255"},
+        {"{\"model_type\":\"gpt2\",\"n_layer\":1,\"n_head\":1,\"n_embd\":2,\"n_positions\":12"
+         "8,\"vocab_size\":256}", NULL},
     };
+    /* clang-format on */
     struct gm_folder folder = gm_folder_new();
     char text[4096] = "";
     for (unsigned i = 0; i < LINES; i++)

@@ -108,11 +108,11 @@ Test(programs, updates_divide_by_the_count_clip_and_decay_weights_only)
 {
     struct gm_model *model = model_new(small);
     struct gm_device *device = run_device_open();
-    const struct gm_update_config config = {
-        .optimizer = {.kind = GM_OPTIMIZER_SGD, .lr = 0.5, .weight_decay = 0.1},
-        .schedule = { GM_SCHEDULE_CONSTANT,                       0,        10,                   0},
-        .clip_norm = 1.0
-    };
+    struct gm_update_config config = {.clip_norm = 1.0};
+    config.optimizer.kind = GM_OPTIMIZER_SGD;
+    config.optimizer.lr = 0.5;
+    config.optimizer.weight_decay = 0.1;
+    config.schedule.total_steps = 10;
     struct gm_error err = {0};
     struct gm_program *program;
     run_check(gm_train_update_program(model, &config, &program, &err), &err);

@@ -133,40 +133,45 @@ Test(safetensors, half_precision_becomes_f32_exactly_for_every_value)
 
 Test(safetensors, headers_that_do_not_cover_the_data_are_refused)
 {
+    /* clang-format off */
     static const struct {
         const char *header;
         uint64_t data_bytes;
         enum gm_status status;
         const char *text;
     } cases[] = {
-        {"{\"w\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}",          4,  GM_INVALID,
+        {"{\"w\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 4, GM_INVALID,
          "m.safetensors: tensor \"w\": its bytes end at 8 but the file holds 4 bytes of data "
-         "(truncated?)"                                                                                                                                                 },
-        {"{\"w\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}",          12, GM_INVALID,
-         "m.safetensors: the tensors take 8 bytes but 12 bytes of data follow the header"                                                                               },
-        {"{\"w\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[0,8]}}",          8,  GM_INVALID,
-         "m.safetensors: tensor \"w\": data_offsets span 8 bytes but its shape and dtype need 12"                                                                       },
-        {"{\"w\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[4,12]}}",         12, GM_INVALID,
-         "m.safetensors: tensor \"w\": starts at byte 4 of the data, expected 0 (gap)"                                                                                  },
-        {"{\"v\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},"
-         "\"w\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[4,12]}}", 12, GM_INVALID,
-         "m.safetensors: tensor \"w\": starts at byte 4 of the data, expected 8 (overlap)"                                                                              },
-        {"{\"w\":{\"dtype\":\"F32\",\"shape\":[-2],\"data_offsets\":[0,8]}}",         8,  GM_INVALID,
-         "m.safetensors: tensor \"w\": shape holds what is not a whole number"                                                                                          },
-        {"{\"w\":{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296,4294967296],"
-         "\"data_offsets\":[0,8]}}",                                         8,  GM_INVALID,     "m.safetensors: tensor \"w\": shape is larger than 2^48 bytes"},
-        {"{\"w\":{\"dtype\":\"F8_E4M3\",\"shape\":[2],\"data_offsets\":[0,2]}}",      2,  GM_UNSUPPORTED,
-         "m.safetensors: tensor \"w\": dtype F8_E4M3 is not supported (expected F32, F16, BF16 or "
-         "F64)"                                                                                                                                                         },
-        {"{\"w\":{\"dtype\":\"F32\",\"shape\":[2]}}",                                 8,  GM_INVALID,
-         "m.safetensors: tensor \"w\": expected dtype, shape and data_offsets"                                                                                          },
-        {"{\"w\":1}",                                                                 0,  GM_INVALID,
-         "m.safetensors: tensor \"w\": expected dtype, shape and data_offsets"                                                                                          },
-        {"{\"__metadata__\":{\"n\":1}}",                                              0,  GM_INVALID,
-         "m.safetensors: __metadata__ is not an object of texts"                                                                                                        },
-        {"[1]",                                                                       0,  GM_INVALID,
-         "m.safetensors: not a safetensors file: its header is not a JSON object"                                                                                       },
+         "(truncated?)"},
+        {"{\"w\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 12, GM_INVALID,
+         "m.safetensors: the tensors take 8 bytes but 12 bytes of data follow the header"},
+        {"{\"w\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[0,8]}}", 8, GM_INVALID,
+         "m.safetensors: tensor \"w\": data_offsets span 8 bytes but its shape and dtype need "
+         "12"},
+        {"{\"w\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[4,12]}}", 12, GM_INVALID,
+         "m.safetensors: tensor \"w\": starts at byte 4 of the data, expected 0 (gap)"},
+        {"{\"v\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},\"w\":{\"dtype\":\""
+         "F32\",\"shape\":[2],\"data_offsets\":[4,12]}}", 12, GM_INVALID,
+         "m.safetensors: tensor \"w\": starts at byte 4 of the data, expected 8 (overlap)"},
+        {"{\"w\":{\"dtype\":\"F32\",\"shape\":[-2],\"data_offsets\":[0,8]}}", 8, GM_INVALID,
+         "m.safetensors: tensor \"w\": shape holds what is not a whole number"},
+        {"{\"w\":{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296,4294967296],\"data_offse"
+         "ts\":[0,8]}}", 8, GM_INVALID,
+         "m.safetensors: tensor \"w\": shape is larger than 2^48 bytes"},
+        {"{\"w\":{\"dtype\":\"F8_E4M3\",\"shape\":[2],\"data_offsets\":[0,2]}}", 2,
+         GM_UNSUPPORTED,
+         "m.safetensors: tensor \"w\": dtype F8_E4M3 is not supported (expected F32, F16, "
+         "BF16 or F64)"},
+        {"{\"w\":{\"dtype\":\"F32\",\"shape\":[2]}}", 8, GM_INVALID,
+         "m.safetensors: tensor \"w\": expected dtype, shape and data_offsets"},
+        {"{\"w\":1}", 0, GM_INVALID,
+         "m.safetensors: tensor \"w\": expected dtype, shape and data_offsets"},
+        {"{\"__metadata__\":{\"n\":1}}", 0, GM_INVALID,
+         "m.safetensors: __metadata__ is not an object of texts"},
+        {"[1]", 0, GM_INVALID,
+         "m.safetensors: not a safetensors file: its header is not a JSON object"},
     };
+    /* clang-format on */
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct gm_error err = {0};
         cr_assert_eq(parse(cases[i].header, cases[i].data_bytes, &err), cases[i].status, "%s: %s",
