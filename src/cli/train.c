@@ -16,6 +16,8 @@
 #include "cli/stop.h"
 #include "cli/verb.h"
 
+enum { CHECKPOINT_S = 20 };
+
 struct train {
     const struct gm_args *args;
     struct gm_outdir dir;
@@ -28,6 +30,7 @@ struct train {
     bool json;
     bool stopping; /* the signal thread runs */
     uint64_t start_ns;
+    uint64_t saved_ns;
     uint32_t start_step;
 };
 
@@ -68,6 +71,20 @@ static void figures_show(struct train *train, bool last)
 
 /* ---- the run ---- */
 
+/* By time, not by steps: what a crash may cost is a person's time. It changes no result. */
+static bool checkpoint_due(const struct train *train)
+{
+    return gm_clock_monotonic_ns() - train->saved_ns > (uint64_t)CHECKPOINT_S * 1000000000u &&
+           train->local->step < train->composed.recipe.step_count;
+}
+
+static enum gm_status checkpoint_save(struct train *train, struct gm_error *err)
+{
+    GM_TRY(gm_local_save(train->local, train->dir.checkpoint, err));
+    train->saved_ns = gm_clock_monotonic_ns();
+    return GM_OK;
+}
+
 static enum gm_status steps_run(struct train *train, struct gm_error *err)
 {
     const struct gm_recipe *recipe = &train->composed.recipe;
@@ -78,9 +95,8 @@ static enum gm_status steps_run(struct train *train, struct gm_error *err)
         GM_TRY(gm_local_step(local, err));
         figures_show(train, false);
         bool asked = atomic_load(&train->stop.asked);
-        if (asked ||
-            (local->step % recipe->checkpoint_every == 0 && local->step < recipe->step_count))
-            GM_TRY(gm_local_save(local, train->dir.checkpoint, err));
+        if (asked || checkpoint_due(train))
+            GM_TRY(checkpoint_save(train, err));
         if (asked)
             return gm_error_set(err, GM_CANCELLED,
                                 "stopped after step %u of %u; --resume goes on from there",
@@ -162,6 +178,7 @@ static enum gm_status train_do(struct train *train, struct gm_error *err)
     gm_blob_store_sweep(train->store);
     gm_progress_init(&train->progress, train->composed.recipe.step_count, train->json);
     train->start_ns = gm_clock_monotonic_ns();
+    train->saved_ns = train->start_ns;
     train->start_step = train->local->step;
     enum gm_status status = steps_run(train, err);
     if (status != GM_OK)
