@@ -65,9 +65,9 @@ static uint64_t flops_compare(const struct gm_op_call *call, const struct gm_ten
         .name = #name_ "_grad",                                                                    \
         .input_count_min = 2,                                                                      \
         .input_count_max = 2,                                                                      \
-        .inputs = {"x", "dy"},                                                                     \
+        .inputs = GM_RULE_LIST("x", "dy"),                                                         \
         .output_count = 1,                                                                         \
-        .inplace = {2  },                                                                            \
+        .inplace = {2},                                                                            \
         .infer = infer_##name_##_grad,                                                             \
         .flops = flops_,                                                                           \
     }

@@ -128,9 +128,9 @@ static enum gm_status grad_scale_by(struct gm_grad *grad, struct gm_error *err)
         .name = #name_,                                                                            \
         .input_count_min = 2,                                                                      \
         .input_count_max = 2,                                                                      \
-        .inputs = {"a", "b"},                                                                      \
+        .inputs = GM_RULE_LIST("a", "b"),                                                          \
         .output_count = 1,                                                                         \
-        .inplace = {1  },                                                                            \
+        .inplace = {1},                                                                            \
         .infer = infer_##name_,                                                                    \
         .flops = gm_rule_flops_output,                                                             \
         .grad = grad_##name_,                                                                      \

@@ -127,8 +127,10 @@ static enum gm_status differentiate(struct gm_grad *grad, struct gm_error *err)
 
 /* clang-format off */
 #define STRIDES_AND_PADS                                                                           \
-    {"stride_h", GM_ATTR_U64, GM_WINDOW_STRIDE_MAX}, {"stride_w", GM_ATTR_U64, GM_WINDOW_STRIDE_MAX}, \
-    {"pad_h", GM_ATTR_U64, GM_WINDOW_STRIDE_MAX}, {"pad_w", GM_ATTR_U64, GM_WINDOW_STRIDE_MAX}
+    {"stride_h", GM_ATTR_U64, GM_WINDOW_STRIDE_MAX},                                               \
+    {"stride_w", GM_ATTR_U64, GM_WINDOW_STRIDE_MAX},                                               \
+    {"pad_h", GM_ATTR_U64, GM_WINDOW_STRIDE_MAX},                                                  \
+    {"pad_w", GM_ATTR_U64, GM_WINDOW_STRIDE_MAX}
 /* clang-format on */
 
 const struct gm_op_desc gm_op_desc_conv2d = {
