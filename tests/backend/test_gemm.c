@@ -224,11 +224,12 @@ Test(gemm, follows_the_dot_rule_for_every_edge_of_m_and_n)
     pools_free(&pools);
 }
 
-/* Large enough that columns, segments and rows are all cut, and every thread gets some. */
+/* Large enough that columns, segments, and rows or groups of rows are cut, at every level. */
 Test(gemm, follows_the_dot_rule_when_work_is_cut_in_all_directions)
 {
     struct pools pools = pools_new();
-    check_shape(&pools, 97, 1061, 1100, NULL);
+    check_shape(&pools, 40, 1037, 1026, NULL);
+    check_shape(&pools, 1050, 9, 1026, NULL);
     pools_free(&pools);
 }
 
