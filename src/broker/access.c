@@ -26,6 +26,7 @@ static void job_files(const struct gm_broker_job *job, gm_broker_visit visit, vo
     if (!job->loaded)
         return;
     const struct gm_recipe *recipe = &job->recipe;
+    visit(ctx, &recipe->config);
     const struct gm_recipe_programs *programs = &job->programs;
     if (programs->init != NULL)
         visit(ctx, &recipe->init_program);

@@ -1,6 +1,7 @@
 #include "cli/compose.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "trust/tile.h"
@@ -234,6 +235,9 @@ static void numbers_set(struct gm_composed *out)
 static enum gm_status recipe_put(struct gm_composed *out, struct gm_error *err)
 {
     struct gm_buf bytes;
+    const char *config = out->model->config_text;
+    GM_TRY(bytes_put(out, (struct gm_bytes){(const uint8_t *)config, strlen(config)},
+                     &out->recipe.config, err));
     GM_TRY(gm_recipe_check(&out->recipe, err));
     gm_buf_init(&bytes, GM_RECIPE_ENCODED_MAX);
     enum gm_status status = gm_recipe_encode(&out->recipe, &bytes);

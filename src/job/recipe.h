@@ -34,6 +34,8 @@ struct gm_recipe {
     struct gm_hash update_program;   /* state, loss, count, gradients, step -> state, figures */
     struct gm_hash evaluate_program; /* params, x, y -> loss, count; zeros: none */
 
+    struct gm_hash config; /* the model's config file, for who fetches the result; zeros: none */
+
     uint32_t given_count;  /* the first tensors of the state that the requester brought */
     struct gm_hash *given; /* their roots */
 

@@ -27,6 +27,7 @@ enum recipe_key {
     KEY_TOKENS,
     KEY_REPLAY,
     KEY_REPLICATE,
+    KEY_CONFIG,
     KEY_COUNT
 };
 
@@ -86,6 +87,7 @@ enum gm_status gm_recipe_encode(const struct gm_recipe *recipe, struct gm_buf *o
     number_put(out, KEY_TOKENS, recipe->tokens_per_sample);
     number_put(out, KEY_REPLAY, recipe->replay_ppm);
     number_put(out, KEY_REPLICATE, recipe->replicate_ppm);
+    hash_put(out, KEY_CONFIG, &recipe->config);
     return out->status;
 }
 
@@ -176,6 +178,7 @@ static enum gm_status fields_read(struct gm_cbor_reader *reader, struct gm_recip
     GM_TRY(number_read(reader, KEY_TOKENS, "tokens", &out->tokens_per_sample));
     GM_TRY(number_read(reader, KEY_REPLAY, "replay", &out->replay_ppm));
     GM_TRY(number_read(reader, KEY_REPLICATE, "replicate", &out->replicate_ppm));
+    GM_TRY(hash_read(reader, KEY_CONFIG, "config", &out->config));
     GM_TRY(gm_cbor_end(reader));
     return gm_cbor_read_done(reader);
 }
