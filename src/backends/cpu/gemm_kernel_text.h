@@ -6,10 +6,6 @@
    below unroll and the accumulators live in registers; intrinsics in this form reach 99 % of the
    peak, so no assembler is kept. */
 
-/* clang-format off */
-#define GM_UNROLL _Pragma("GCC unroll 16")
-/* clang-format on */
-
 static inline __attribute__((always_inline)) void finish_row(const struct gm_gemm_tile *tile,
                                                              const VEC *acc, float *c, int vectors)
 {

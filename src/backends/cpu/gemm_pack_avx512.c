@@ -6,20 +6,16 @@
 
 enum { SIDE = 16 };
 
-/* clang-format off */
-#define UNROLL _Pragma("GCC unroll 16")
-/* clang-format on */
-
 /* r[i][k] becomes r[k][i]: pairs, then quads within 128-bit lanes, then the lanes themselves. */
 static inline __attribute__((always_inline)) void transpose(__m512 r[SIDE])
 {
     __m512 t[SIDE];
-    UNROLL
+    GM_UNROLL
     for (int i = 0; i < SIDE; i += 2) {
         t[i] = _mm512_unpacklo_ps(r[i], r[i + 1]);
         t[i + 1] = _mm512_unpackhi_ps(r[i], r[i + 1]);
     }
-    UNROLL
+    GM_UNROLL
     for (int i = 0; i < SIDE; i += 4) {
         __m512d low0 = _mm512_castps_pd(t[i]), high0 = _mm512_castps_pd(t[i + 1]);
         __m512d low1 = _mm512_castps_pd(t[i + 2]), high1 = _mm512_castps_pd(t[i + 3]);
@@ -29,7 +25,7 @@ static inline __attribute__((always_inline)) void transpose(__m512 r[SIDE])
         r[i + 3] = _mm512_castpd_ps(_mm512_unpackhi_pd(high0, high1));
     }
     /* r[4 g + q], lane l: lines 4 g .. 4 g + 3 at k = 4 l + q. */
-    UNROLL
+    GM_UNROLL
     for (int q = 0; q < 4; q++) {
         __m512 even01 = _mm512_shuffle_f32x4(r[q], r[4 + q], 0x88);
         __m512 odd01 = _mm512_shuffle_f32x4(r[q], r[4 + q], 0xdd);
@@ -40,7 +36,7 @@ static inline __attribute__((always_inline)) void transpose(__m512 r[SIDE])
         t[4 + q] = _mm512_shuffle_f32x4(odd01, odd23, 0x88);
         t[12 + q] = _mm512_shuffle_f32x4(odd01, odd23, 0xdd);
     }
-    UNROLL
+    GM_UNROLL
     for (int i = 0; i < SIDE; i++)
         r[i] = t[i];
 }
@@ -58,7 +54,7 @@ static void pack_transposed(float *target, size_t width, const float *source, si
         size_t k_left = k_count - k;
         __mmask16 mask = first_lanes(k_left);
         __m512 r[SIDE];
-        UNROLL
+        GM_UNROLL
         for (size_t i = 0; i < SIDE; i++) {
             /* A repeated line stands for one that is not there: no branch, no foreign memory. */
             size_t line = i < line_count ? i : line_count - 1;
@@ -67,7 +63,7 @@ static void pack_transposed(float *target, size_t width, const float *source, si
         transpose(r);
         float *to = target + k * width;
         if (k_left >= SIDE) {
-            UNROLL
+            GM_UNROLL
             for (size_t i = 0; i < SIDE; i++)
                 _mm512_storeu_ps(to + i * width, r[i]);
         } else {
