@@ -18,6 +18,19 @@ uint64_t gm_clock_unix_s(void)
     return (uint64_t)time(NULL);
 }
 
+void gm_clock_deadline(struct timespec *out, uint64_t wait_ms)
+{
+    int rc = clock_gettime(CLOCK_MONOTONIC, out);
+    assert(rc == 0);
+    (void)rc;
+    out->tv_sec += (time_t)(wait_ms / 1000);
+    out->tv_nsec += (long)(wait_ms % 1000) * 1000000;
+    if (out->tv_nsec >= 1000000000) {
+        out->tv_nsec -= 1000000000;
+        out->tv_sec++;
+    }
+}
+
 void gm_clock_wait_ms(uint64_t wait_ms)
 {
     struct timespec left = {(time_t)(wait_ms / 1000), (long)(wait_ms % 1000) * 1000000};
