@@ -34,15 +34,27 @@ static struct gm_hash program_add(struct gm_lab *lab, struct gm_program *program
     return root;
 }
 
-static struct gm_slice slice_make(struct gm_lab *lab, const char *what, uint64_t width)
+/* A data set: its name's text, and zeros up to the size asked for. */
+static struct gm_hash data_add(struct gm_lab *lab, const char *what, size_t size_bytes)
+{
+    char text[160];
+    int length = snprintf(text, sizeof text, "%s %s", lab->options.name, what);
+    if (size_bytes < (size_t)length)
+        size_bytes = (size_t)length;
+    uint8_t *bytes = calloc(1, size_bytes);
+    memcpy(bytes, text, (size_t)length);
+    struct gm_hash root = file_add(lab, (struct gm_bytes){bytes, size_bytes});
+    free(bytes);
+    return root;
+}
+
+static struct gm_slice slice_make(struct gm_lab *lab, const char *what, size_t size_bytes,
+                                  uint64_t width)
 {
     uint64_t dims[2] = {1000, width};
-    char text[160];
-    int size = snprintf(text, sizeof text, "%s %s", lab->options.name, what);
-    struct gm_bytes bytes = {(const uint8_t *)text, (size_t)size};
     return (struct gm_slice){
         .kind = GM_SLICE_ROWS,
-        .root = file_add(lab, bytes),
+        .root = data_add(lab, what, size_bytes),
         .desc = gm_tensor_desc_make(GM_DTYPE_F32, 2, dims),
         .samples_total = 900,
         .count = 4,
@@ -145,18 +157,17 @@ void gm_lab_init(struct gm_lab *lab, const struct gm_lab_options *options)
     recipe->evaluate_every = options->evaluate_every;
     recipe->tokens_per_sample = 1;
     recipe->replay_ppm = options->replay_ppm;
-    recipe->train[0] = slice_make(lab, "x", 3);
-    recipe->train[1] = slice_make(lab, "y", 2);
+    recipe->train[0] = slice_make(lab, "x", options->data_bytes, 3);
+    recipe->train[1] = slice_make(lab, "y", 0, 2);
     recipe->evaluate[0] = recipe->train[0];
     recipe->evaluate[1] = recipe->train[1];
     if (options->given) {
         recipe->given_count = recipe->param_count;
         recipe->given = calloc(recipe->given_count, sizeof *recipe->given);
         for (uint32_t i = 0; i < recipe->given_count; i++) {
-            char bytes[160];
-            int size = snprintf(bytes, sizeof bytes, "%s parameter %u", options->name, i);
-            recipe->given[i] =
-                file_add(lab, (struct gm_bytes){(const uint8_t *)bytes, (size_t)size});
+            char what[40];
+            snprintf(what, sizeof what, "parameter %u", i);
+            recipe->given[i] = data_add(lab, what, 0);
         }
     }
     programs_add(lab, model);
