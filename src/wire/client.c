@@ -1,8 +1,10 @@
 #include "wire/client.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include <sodium.h>
 
@@ -18,8 +20,12 @@ struct gm_client {
     struct gm_client_config config;
     char *address;
     struct gm_dialer *dialers[GM_PORT_COUNT];
-    pthread_mutex_t lock; /* guards what follows */
-    uint64_t session;     /* 0: none */
+    pthread_mutex_t lock;    /* guards what follows; never held while the broker is waited for */
+    pthread_cond_t settled;  /* a handshake has ended */
+    bool making;             /* a thread shakes hands; others wait for what comes of it */
+    uint64_t handshakes;     /* ended so far */
+    struct gm_error failure; /* of the last one */
+    uint64_t session;        /* 0: none */
     uint64_t send_counter;
     struct gm_noise_session noise;
     struct gm_noise_window window;
@@ -53,12 +59,29 @@ static enum gm_status dialers_open(struct gm_client *client, struct gm_error *er
                           err);
 }
 
+/* Waits for the monotonic clock: people set the other one. */
+static bool locks_init(struct gm_client *client)
+{
+    pthread_condattr_t attributes;
+    if (pthread_mutex_init(&client->lock, NULL) != 0)
+        return false;
+    bool ready = pthread_condattr_init(&attributes) == 0;
+    if (ready) {
+        ready = pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0 &&
+                pthread_cond_init(&client->settled, &attributes) == 0;
+        (void)pthread_condattr_destroy(&attributes);
+    }
+    if (!ready)
+        (void)pthread_mutex_destroy(&client->lock);
+    return ready;
+}
+
 enum gm_status gm_client_open(const struct gm_client_config *config, struct gm_client **out,
                               struct gm_error *err)
 {
     struct gm_client *client = gm_mem_new(1, sizeof *client);
     if (client == NULL || (client->address = gm_mem_copy_text(config->address)) == NULL ||
-        pthread_mutex_init(&client->lock, NULL) != 0) {
+        !locks_init(client)) {
         if (client != NULL)
             gm_mem_free(client->address);
         gm_mem_free(client);
@@ -75,19 +98,32 @@ enum gm_status gm_client_open(const struct gm_client_config *config, struct gm_c
     return GM_OK;
 }
 
+void gm_client_stop(struct gm_client *client)
+{
+    for (int i = 0; i < GM_PORT_COUNT; i++)
+        gm_dialer_stop(client->dialers[i]);
+}
+
 void gm_client_close(struct gm_client *client)
 {
     if (client == NULL)
         return;
     for (int i = 0; i < GM_PORT_COUNT; i++)
         gm_dialer_close(client->dialers[i]);
+    (void)pthread_cond_destroy(&client->settled);
     (void)pthread_mutex_destroy(&client->lock);
     gm_noise_session_wipe(&client->noise);
     gm_mem_free(client->address);
     gm_mem_free(client);
 }
 
-/* ---- handshake, with the lock held ---- */
+/* ---- handshake ---- */
+
+/* What a handshake gives. */
+struct made {
+    uint64_t session;
+    struct gm_noise_session noise;
+};
 
 static enum gm_status refused(const struct gm_client *client, struct gm_error *err)
 {
@@ -97,9 +133,9 @@ static enum gm_status refused(const struct gm_client *client, struct gm_error *e
                         client->address, gm_key_public_hex(hex, &client->config.broker));
 }
 
-static enum gm_status handshake_finish(struct gm_client *client,
+static enum gm_status handshake_finish(const struct gm_client *client,
                                        struct gm_noise_handshake *handshake, struct gm_bytes answer,
-                                       struct gm_error *err)
+                                       struct made *made, struct gm_error *err)
 {
     struct gm_frame frame;
     struct gm_buf payload;
@@ -113,16 +149,13 @@ static enum gm_status handshake_finish(struct gm_client *client,
     gm_buf_fini(&payload);
     if (status != GM_OK)
         return refused(client, err);
-    gm_noise_session_wipe(&client->noise);
-    gm_noise_split(handshake, &client->noise);
-    client->session = frame.session;
-    client->send_counter = 0;
-    memset(&client->window, 0, sizeof client->window);
+    gm_noise_split(handshake, &made->noise);
+    made->session = frame.session;
     return GM_OK;
 }
 
 static enum gm_status handshake_send(struct gm_client *client, struct gm_noise_handshake *handshake,
-                                     struct gm_buf *frame, struct gm_buf *answer,
+                                     uint32_t wait_ms, struct gm_buf *frame, struct gm_buf *answer,
                                      struct gm_error *err)
 {
     uint8_t *header = gm_buf_extend(frame, GM_FRAME_HEADER_BYTES);
@@ -131,10 +164,12 @@ static enum gm_status handshake_send(struct gm_client *client, struct gm_noise_h
     const struct gm_key_public *own = &client->config.key->public_key;
     GM_TRY(gm_noise_write(handshake, (struct gm_bytes){own->bytes, sizeof own->bytes}, frame, err));
     return gm_dialer_exchange(client->dialers[GM_PORT_CONTROL], gm_buf_view(frame),
-                              HANDSHAKE_WAIT_MS, answer, err);
+                              wait_ms < HANDSHAKE_WAIT_MS ? wait_ms : HANDSHAKE_WAIT_MS, answer,
+                              err);
 }
 
-static enum gm_status session_make(struct gm_client *client, struct gm_error *err)
+static enum gm_status handshake_run(struct gm_client *client, uint32_t wait_ms, struct made *made,
+                                    struct gm_error *err)
 {
     struct gm_noise_handshake handshake;
     struct gm_buf frame;
@@ -143,22 +178,76 @@ static enum gm_status session_make(struct gm_client *client, struct gm_error *er
                                    gm_frame_prologue(), err));
     gm_buf_init(&frame, GM_NOISE_MESSAGE_BYTES_MAX);
     gm_buf_init(&answer, GM_NOISE_MESSAGE_BYTES_MAX);
-    enum gm_status status = handshake_send(client, &handshake, &frame, &answer, err);
+    enum gm_status status = handshake_send(client, &handshake, wait_ms, &frame, &answer, err);
     if (status == GM_OK)
-        status = handshake_finish(client, &handshake, gm_buf_view(&answer), err);
+        status = handshake_finish(client, &handshake, gm_buf_view(&answer), made, err);
     gm_noise_wipe(&handshake);
     gm_buf_fini(&answer);
     gm_buf_fini(&frame);
     return status;
 }
 
-static enum gm_status ticket_take(struct gm_client *client, struct ticket *ticket,
+/* With the lock held, which is let go meanwhile. */
+static enum gm_status session_make(struct gm_client *client, uint32_t wait_ms, struct gm_error *err)
+{
+    struct made made = {0};
+    struct gm_error why = {.status = GM_OK};
+    client->making = true;
+    (void)pthread_mutex_unlock(&client->lock);
+    enum gm_status status = handshake_run(client, wait_ms, &made, &why);
+    (void)pthread_mutex_lock(&client->lock);
+    client->making = false;
+    client->handshakes++;
+    client->failure = why;
+    if (status == GM_OK) {
+        client->session = made.session;
+        client->noise = made.noise;
+        client->send_counter = 0;
+        memset(&client->window, 0, sizeof client->window);
+    } else if (err != NULL) {
+        *err = why;
+    }
+    gm_noise_session_wipe(&made.noise);
+    (void)pthread_cond_broadcast(&client->settled);
+    return status;
+}
+
+/* With the lock held: waits for what comes of another thread's handshake. */
+static enum gm_status session_await(struct gm_client *client, const struct timespec *until,
+                                    struct gm_error *err)
+{
+    uint64_t seen = client->handshakes;
+    while (client->handshakes == seen) {
+        if (pthread_cond_timedwait(&client->settled, &client->lock, until) == ETIMEDOUT)
+            return gm_error_set(err, GM_TIMEOUT, "%s: no session yet", client->address);
+    }
+    if (client->failure.status != GM_OK && err != NULL)
+        *err = client->failure;
+    return client->failure.status;
+}
+
+static struct timespec time_in(uint32_t wait_ms)
+{
+    struct timespec until;
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += wait_ms / 1000;
+    until.tv_nsec += (long)(wait_ms % 1000) * 1000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_nsec -= 1000000000;
+        until.tv_sec++;
+    }
+    return until;
+}
+
+static enum gm_status ticket_take(struct gm_client *client, uint32_t wait_ms, struct ticket *ticket,
                                   struct gm_error *err)
 {
+    struct timespec until = time_in(wait_ms);
     enum gm_status status = GM_OK;
     (void)pthread_mutex_lock(&client->lock);
-    if (client->session == 0)
-        status = session_make(client, err);
+    while (status == GM_OK && client->session == 0)
+        status = client->making ? session_await(client, &until, err)
+                                : session_make(client, wait_ms, err);
     if (status == GM_OK)
         *ticket = (struct ticket){client->session, client->send_counter++, client->noise.send,
                                   client->noise.receive};
@@ -224,7 +313,7 @@ static enum gm_status answer_open(struct gm_client *client, const struct ticket 
     uint8_t *plain = bytes->data + GM_FRAME_HEADER_BYTES;
     if (!gm_noise_open(&ticket->receive, frame.counter, frame.header, frame.payload, plain) ||
         !counter_take(client, ticket, frame.counter))
-        return gm_error_set(err, GM_UNTRUSTED, "%s: an answer that is not authentic",
+        return gm_error_set(err, GM_PEER, "%s: an answer that was changed on its way",
                             client->address);
     struct gm_bytes view = {plain, frame.payload.size_bytes - GM_NOISE_TAG_BYTES};
     enum gm_status status = gm_message_decode(view, message, err);
@@ -237,7 +326,7 @@ static enum gm_status call_once(struct gm_client *client, enum gm_port port,
 {
     struct ticket ticket;
     struct gm_buf frame;
-    GM_TRY(ticket_take(client, &ticket, err));
+    GM_TRY(ticket_take(client, wait_ms, &ticket, err));
     *session = ticket.session;
     gm_buf_init(&frame, frame_bytes_max(port));
     enum gm_status status = request_seal(&ticket, request, &frame);

@@ -21,15 +21,17 @@ struct gm_reply {
     struct gm_buf bytes;
 };
 
-/* Connects in the background: an absent broker shows in the first call. */
+/* Connects when first used: an absent broker shows in the first call. */
 enum gm_status gm_client_open(const struct gm_client_config *config, struct gm_client **out,
                               struct gm_error *err) GM_MUST_USE;
+/* From any thread: running calls end with GM_CANCELLED, and so do all later ones. */
+void gm_client_stop(struct gm_client *client);
 void gm_client_close(struct gm_client *client); /* NULL is allowed; no call may be running */
 
 /* Blocks until the answer, ERROR included, or until wait_ms have passed without one; any thread,
    several at a time. GM_TIMEOUT, GM_PEER: the request may or may not have been carried out.
-   GM_UNTRUSTED: who answers does not hold the pinned key. On GM_OK gm_reply_fini frees the reply.
- */
+   GM_UNTRUSTED: who answers does not hold the pinned key. GM_CANCELLED: stopped. On GM_OK
+   gm_reply_fini frees the reply. */
 enum gm_status gm_client_call(struct gm_client *client, enum gm_port port,
                               const struct gm_message *request, uint32_t wait_ms,
                               struct gm_reply *reply, struct gm_error *err) GM_MUST_USE;

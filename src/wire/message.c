@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "trust/cbor.h"
+#include "trust/cbor_head.h"
 #include "wire/message_fields.h"
 
 enum { KEY_TYPE = 0 }; /* fields follow from key 1 */
@@ -18,6 +19,16 @@ const char *gm_message_name(uint64_t type)
     default:
         return "?";
     }
+}
+
+struct gm_bytes gm_message_text(const char *text)
+{
+    struct gm_bytes view = {(const uint8_t *)text, strlen(text)};
+    if (view.size_bytes > GM_WIRE_TEXT_MAX)
+        view.size_bytes = GM_WIRE_TEXT_MAX;
+    while (!gm_utf8_valid(view))
+        view.size_bytes--;
+    return view;
 }
 
 static size_t field_count(const struct gm_field *fields)

@@ -1,4 +1,4 @@
-/* What broker, workers and requesters say to each other, inside a session (wire/session.h).
+/* What broker, workers and requesters say to each other, inside a session (wire/session_table.h).
    Encoding: strict deterministic CBOR, a map with integer keys; key 0 is the message's number.
    Views (struct gm_bytes) of a decoded message point into the bytes it was decoded from. */
 #ifndef GM_WIRE_MESSAGE_H
@@ -209,6 +209,9 @@ struct gm_message {
 };
 
 const char *gm_message_name(uint64_t type); /* "lease_ask"; "?" for none */
+/* As much of the text as a TEXT field takes: cut at its bound, or before what is not UTF-8, as a
+   file's name may hold it. A view. */
+struct gm_bytes gm_message_text(const char *text);
 
 /* Appends the message's bytes. */
 enum gm_status gm_message_encode(const struct gm_message *message, struct gm_buf *out) GM_MUST_USE;

@@ -95,7 +95,7 @@ static enum gm_status handshake_answer(struct gm_server *server, struct gm_bytes
     if (status == GM_OK) {
         struct gm_noise_session noise;
         gm_noise_split(&handshake, &noise);
-        status = gm_session_table_add(&server->sessions, &noise, &peer, now_ms(), number);
+        *number = gm_session_table_add(&server->sessions, &noise, &peer, now_ms());
     }
     gm_noise_wipe(&handshake);
     gm_buf_fini(&payload);
@@ -111,8 +111,10 @@ static void handshake_receive(struct gm_server *server, struct gm_inbound *inbou
     enum gm_status status = handshake_answer(server, first, &reply, &number);
     if (status == GM_OK)
         reply_bare(inbound, GM_FRAME_HANDSHAKE_2, number, gm_buf_view(&reply));
-    else
+    else if (status == GM_UNTRUSTED || status == GM_PEER)
         reply_bare(inbound, GM_FRAME_REFUSED, 0, (struct gm_bytes){NULL, 0});
+    else
+        gm_inbound_drop(inbound); /* our fault, not the peer's: it tries again */
     gm_buf_fini(&reply);
 }
 
@@ -235,9 +237,12 @@ void gm_request_reply(struct gm_request *request, const struct gm_message *messa
 {
     struct gm_buf frame;
     gm_buf_init(&frame, frame_bytes_max(request->port->kind));
-    if (reply_seal(request, message, &frame) == GM_OK) {
+    enum gm_status status = reply_seal(request, message, &frame);
+    if (status == GM_OK) {
         gm_inbound_reply(request->inbound, gm_buf_view(&frame));
         request_free(request);
+    } else if (status == GM_LIMIT) { /* an ERROR always fits */
+        gm_request_refuse(request, GM_LIMIT, 0, "the answer is too long for a message");
     } else {
         gm_request_drop(request);
     }
@@ -247,12 +252,9 @@ void gm_request_reply(struct gm_request *request, const struct gm_message *messa
 void gm_request_refuse(struct gm_request *request, enum gm_status status, uint64_t retry_ms,
                        const char *text)
 {
-    size_t size = strlen(text);
-    if (size > GM_WIRE_TEXT_MAX)
-        size = 0; /* a cut could split a character */
     struct gm_message message = {.type = GM_MESSAGE_ERROR};
     message.error.status = (uint64_t)status;
-    message.error.text = (struct gm_bytes){(const uint8_t *)text, size};
+    message.error.text = gm_message_text(text);
     message.error.retry_ms = retry_ms;
     gm_request_reply(request, &message);
 }
@@ -311,10 +313,19 @@ enum gm_status gm_server_open(const struct gm_server_config *config, struct gm_s
     return GM_OK;
 }
 
+void gm_server_stop(struct gm_server *server)
+{
+    for (int i = 0; i < GM_PORT_COUNT; i++) {
+        if (server->ports[i].listener != NULL)
+            gm_listener_stop(server->ports[i].listener);
+    }
+}
+
 void gm_server_close(struct gm_server *server)
 {
     if (server == NULL)
         return;
+    gm_server_stop(server); /* both ports, before the sessions they share go */
     for (int i = 0; i < GM_PORT_COUNT; i++)
         gm_listener_close(server->ports[i].listener);
     gm_session_table_fini(&server->sessions);

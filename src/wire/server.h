@@ -27,7 +27,10 @@ struct gm_server_config {
 
 enum gm_status gm_server_open(const struct gm_server_config *config, struct gm_server **out,
                               struct gm_error *err) GM_MUST_USE;
-/* No request may be answered afterwards. NULL is allowed. */
+/* Ends all connections and waits for running handlers: none is called afterwards. Requests that
+   wait may still be replied to, which reaches nobody, or dropped. */
+void gm_server_stop(struct gm_server *server);
+/* Stops. Every request must have been replied to or dropped. NULL is allowed. */
 void gm_server_close(struct gm_server *server);
 uint16_t gm_server_port(const struct gm_server *server, enum gm_port port);
 /* About every second: ends connections that prove nothing, and sessions nobody uses. */
@@ -38,9 +41,11 @@ const struct gm_key_public *gm_request_peer(const struct gm_request *request);
 /* Decoded; its views live as long as the request. */
 const struct gm_message *gm_request_message(const struct gm_request *request);
 
-/* Never blocks. The message's views need to live for the call only. */
+/* Never blocks. The message's views need to live for the call only. One that is too long for the
+   port goes as an ERROR, GM_LIMIT. */
 void gm_request_reply(struct gm_request *request, const struct gm_message *message);
-/* An ERROR reply; retry_ms 0: there is no use in trying again. */
+/* An ERROR reply; retry_ms 0: there is no use in trying again. What does not fit of the text is cut
+   off. */
 void gm_request_refuse(struct gm_request *request, enum gm_status status, uint64_t retry_ms,
                        const char *text);
 void gm_request_drop(struct gm_request *request);

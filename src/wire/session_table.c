@@ -44,32 +44,38 @@ static bool session_over(const struct gm_session *session, uint64_t now_ms)
            now_ms - session->used_ms > allowed_ms;
 }
 
-enum gm_status gm_session_table_add(struct gm_session_table *table, struct gm_noise_session *noise,
-                                    const struct gm_key_public *peer, uint64_t now_ms,
-                                    uint64_t *number)
+static struct gm_session *place_find(struct gm_session_table *table, uint64_t now_ms)
 {
-    enum gm_status status = GM_BUSY;
-    (void)pthread_mutex_lock(&table->lock);
-    for (uint64_t place = 0; place < GM_SESSION_COUNT_MAX; place++) {
-        struct gm_session *session = &table->sessions[place];
-        if (session->number != 0 && !session_over(session, now_ms))
-            continue;
-        uint64_t random;
-        randombytes_buf(&random, sizeof random);
-        session_end(session);
-        session->number = (random & ~(uint64_t)PLACE_MASK) | place;
-        if (session->number == 0)
-            session->number = GM_SESSION_COUNT_MAX;
-        session->peer = *peer;
-        session->noise = *noise;
-        session->used_ms = now_ms;
-        *number = session->number;
-        status = GM_OK;
-        break;
+    struct gm_session *least = &table->sessions[0];
+    for (size_t i = 0; i < GM_SESSION_COUNT_MAX; i++) {
+        struct gm_session *session = &table->sessions[i];
+        if (session->number == 0 || session_over(session, now_ms))
+            return session;
+        if (session->proven != least->proven ? least->proven : session->used_ms < least->used_ms)
+            least = session;
     }
+    return least;
+}
+
+uint64_t gm_session_table_add(struct gm_session_table *table, struct gm_noise_session *noise,
+                              const struct gm_key_public *peer, uint64_t now_ms)
+{
+    uint64_t number;
+    randombytes_buf(&number, sizeof number);
+    (void)pthread_mutex_lock(&table->lock);
+    struct gm_session *session = place_find(table, now_ms);
+    uint64_t place = (uint64_t)(session - table->sessions);
+    number = (number & ~(uint64_t)PLACE_MASK) | place;
+    if (number == 0)
+        number = GM_SESSION_COUNT_MAX; /* the first place, and no session's number */
+    session_end(session);
+    session->number = number;
+    session->peer = *peer;
+    session->noise = *noise;
+    session->used_ms = now_ms;
     (void)pthread_mutex_unlock(&table->lock);
     gm_noise_session_wipe(noise);
-    return status;
+    return number;
 }
 
 /* What opening needs, copied out so that the cipher runs without the lock. */

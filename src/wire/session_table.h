@@ -36,10 +36,11 @@ struct gm_session_table {
 enum gm_status gm_session_table_init(struct gm_session_table *table) GM_MUST_USE;
 void gm_session_table_fini(struct gm_session_table *table);
 
-/* Takes the session over, gives it a number that nobody can guess. GM_BUSY: the table is full. */
-enum gm_status gm_session_table_add(struct gm_session_table *table, struct gm_noise_session *noise,
-                                    const struct gm_key_public *peer, uint64_t now_ms,
-                                    uint64_t *number) GM_MUST_USE;
+/* Takes the session over and gives it a number that nobody can guess. In a full table it takes the
+   place of the session that matters least: one that nobody has proven, else the one that was unused
+   longest; its peer makes a new one when it comes back. */
+uint64_t gm_session_table_add(struct gm_session_table *table, struct gm_noise_session *noise,
+                              const struct gm_key_public *peer, uint64_t now_ms) GM_MUST_USE;
 
 /* Opens a sealed message in place of `plain`, which has sealed.size_bytes - 16 bytes. GM_NOT_FOUND:
    no such session. GM_UNTRUSTED: not authentic, or seen before. GM_BUSY: too many open requests. On

@@ -22,9 +22,10 @@ typedef void gm_inbound_fn(void *ctx, struct gm_inbound *inbound);
 enum gm_status gm_listener_open(const char *address, size_t frame_bytes_max, gm_inbound_fn *handler,
                                 void *ctx, struct gm_listener **out,
                                 struct gm_error *err) GM_MUST_USE;
-/* Waits for running handlers; requests that were not answered are dropped, and must not be touched
-   afterwards. NULL is allowed. */
-void gm_listener_close(struct gm_listener *listener);
+/* Ends all connections and waits for running handlers: none is called afterwards. Requests may
+   still be replied to, which reaches nobody, and must be ended before the listener is closed. */
+void gm_listener_stop(struct gm_listener *listener);
+void gm_listener_close(struct gm_listener *listener); /* stops; NULL is allowed */
 uint16_t gm_listener_port(const struct gm_listener *listener);
 
 /* The connection has proven who it is. */
@@ -40,13 +41,16 @@ void gm_inbound_drop(struct gm_inbound *inbound);
 
 struct gm_dialer;
 
-/* Connects in the background, and again after every loss. */
+/* Connects in the background when first used, and again after every loss: a connection that says
+   nothing would be ended by the listener. GM_USAGE: not an address. */
 enum gm_status gm_dialer_open(const char *address, size_t frame_bytes_max, struct gm_dialer **out,
                               struct gm_error *err) GM_MUST_USE;
+/* From any thread: running exchanges end with GM_CANCELLED, and so do all later ones. */
+void gm_dialer_stop(struct gm_dialer *dialer);
 void gm_dialer_close(struct gm_dialer *dialer); /* NULL is allowed; no exchange may be running */
 /* Sends and waits for the reply, from any thread, several at a time. GM_TIMEOUT: not answered
    within wait_ms, whether connected or not. GM_PEER: the connection was lost; the request may or
-   may not have been carried out. */
+   may not have been carried out. GM_CANCELLED: stopped. */
 enum gm_status gm_dialer_exchange(struct gm_dialer *dialer, struct gm_bytes request,
                                   uint32_t wait_ms, struct gm_buf *reply,
                                   struct gm_error *err) GM_MUST_USE;

@@ -1,11 +1,13 @@
 #include "wire/transport.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 #include <nng/nng.h>
 
 #include <nng/protocol/reqrep0/req.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "wire/transport_nng.h"
 
@@ -13,6 +15,9 @@ enum { RECONNECT_MS_MIN = 100, RECONNECT_MS_MAX = 3000 };
 
 struct gm_dialer {
     nng_socket socket;
+    nng_dialer handle;
+    atomic_bool started;
+    atomic_bool stopped;
     size_t frame_bytes_max;
     char *address;
 };
@@ -24,6 +29,8 @@ enum gm_status gm_nng_error(struct gm_error *err, int rv, const char *address, c
         status = GM_TIMEOUT;
     else if (rv == NNG_ENOMEM)
         status = GM_NO_MEMORY;
+    else if (rv == NNG_ECLOSED)
+        status = GM_CANCELLED;
     else if (rv == NNG_EADDRINUSE || rv == NNG_EPERM)
         status = GM_IO;
     else if (rv == NNG_EADDRINVAL || rv == NNG_ENOTSUP || rv == NNG_EINVAL)
@@ -41,7 +48,7 @@ nng_msg *gm_nng_message(struct gm_bytes bytes)
     return message;
 }
 
-static int dialer_start(struct gm_dialer *dialer, const char *address)
+static int socket_make(struct gm_dialer *dialer)
 {
     int rv = nng_req0_open(&dialer->socket);
     if (rv != 0)
@@ -50,7 +57,8 @@ static int dialer_start(struct gm_dialer *dialer, const char *address)
         (rv = nng_socket_set_ms(dialer->socket, NNG_OPT_RECONNMINT, RECONNECT_MS_MIN)) ||
         (rv = nng_socket_set_ms(dialer->socket, NNG_OPT_RECONNMAXT, RECONNECT_MS_MAX)) ||
         (rv = nng_socket_set_ms(dialer->socket, NNG_OPT_REQ_RESENDTIME, NNG_DURATION_INFINITE)) ||
-        (rv = nng_dial(dialer->socket, address, NULL, NNG_FLAG_NONBLOCK)))
+        (rv = nng_dialer_create(&dialer->handle, dialer->socket, dialer->address)) ||
+        (rv = nng_dialer_set_bool(dialer->handle, NNG_OPT_TCP_KEEPALIVE, true)))
         (void)nng_close(dialer->socket);
     return rv;
 }
@@ -67,7 +75,7 @@ enum gm_status gm_dialer_open(const char *address, size_t frame_bytes_max, struc
     }
     dialer->frame_bytes_max = frame_bytes_max;
     dialer->address = copy;
-    int rv = dialer_start(dialer, address);
+    int rv = socket_make(dialer);
     if (rv != 0) {
         gm_mem_free(copy);
         gm_mem_free(dialer);
@@ -75,6 +83,12 @@ enum gm_status gm_dialer_open(const char *address, size_t frame_bytes_max, struc
     }
     *out = dialer;
     return GM_OK;
+}
+
+void gm_dialer_stop(struct gm_dialer *dialer)
+{
+    atomic_store(&dialer->stopped, true);
+    (void)nng_close(dialer->socket);
 }
 
 void gm_dialer_close(struct gm_dialer *dialer)
@@ -86,9 +100,22 @@ void gm_dialer_close(struct gm_dialer *dialer)
     gm_mem_free(dialer);
 }
 
-/* On success *reply is the caller's. */
-static int exchange(nng_ctx ctx, nng_aio *aio, nng_msg *request, nng_msg **reply)
+static uint64_t now_ms(void)
 {
+    return gm_clock_monotonic_ns() / 1000000;
+}
+
+static void time_allow(nng_aio *aio, uint64_t until_ms)
+{
+    uint64_t now = now_ms();
+    uint64_t left_ms = until_ms > now ? until_ms - now : 0;
+    nng_aio_set_timeout(aio, left_ms > INT32_MAX ? INT32_MAX : (nng_duration)left_ms);
+}
+
+/* On success *reply is the caller's. */
+static int exchange(nng_ctx ctx, nng_aio *aio, nng_msg *request, uint64_t until_ms, nng_msg **reply)
+{
+    time_allow(aio, until_ms);
     nng_aio_set_msg(aio, request);
     nng_ctx_send(ctx, aio);
     nng_aio_wait(aio);
@@ -97,6 +124,7 @@ static int exchange(nng_ctx ctx, nng_aio *aio, nng_msg *request, nng_msg **reply
         nng_msg_free(request);
         return rv;
     }
+    time_allow(aio, until_ms);
     nng_ctx_recv(ctx, aio);
     nng_aio_wait(aio);
     rv = nng_aio_result(aio);
@@ -108,9 +136,12 @@ static int exchange(nng_ctx ctx, nng_aio *aio, nng_msg *request, nng_msg **reply
 enum gm_status gm_dialer_exchange(struct gm_dialer *dialer, struct gm_bytes request,
                                   uint32_t wait_ms, struct gm_buf *reply, struct gm_error *err)
 {
+    uint64_t until_ms = now_ms() + wait_ms;
     nng_msg *message = gm_nng_message(request);
     if (message == NULL)
         return gm_error_set(err, GM_NO_MEMORY, "%s: not enough memory", dialer->address);
+    if (!atomic_exchange(&dialer->started, true))
+        (void)nng_dialer_start(dialer->handle, NNG_FLAG_NONBLOCK); /* failures show below */
     nng_ctx ctx;
     nng_aio *aio = NULL;
     int rv = nng_ctx_open(&ctx, dialer->socket);
@@ -120,13 +151,12 @@ enum gm_status gm_dialer_exchange(struct gm_dialer *dialer, struct gm_bytes requ
         nng_msg_free(message);
         return gm_nng_error(err, rv, dialer->address, "cannot send");
     }
-    /* The limit holds for sending and for receiving, each: at most twice the wait, when there was
-       no connection at first. */
-    nng_aio_set_timeout(aio, (nng_duration)wait_ms);
     nng_msg *answer = NULL;
-    rv = exchange(ctx, aio, message, &answer);
+    rv = exchange(ctx, aio, message, until_ms, &answer);
     nng_aio_free(aio);
     (void)nng_ctx_close(ctx);
+    if (rv != 0 && atomic_load(&dialer->stopped))
+        rv = NNG_ECLOSED; /* and not what its connection died of */
     if (rv != 0)
         return gm_nng_error(err, rv, dialer->address, "no answer");
     gm_buf_append(reply, nng_msg_body(answer), nng_msg_len(answer));

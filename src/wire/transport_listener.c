@@ -11,7 +11,12 @@
 #include "base/mem.h"
 #include "wire/transport_nng.h"
 
-enum { RECEIVERS = 8 };
+enum {
+    RECEIVERS = 8,
+    /* Replies on their way from a handler to their connection's own queue. With room for none, as
+       is nng's default, two handlers that reply at once would lose one of the replies. */
+    SEND_QUEUE = 1024,
+};
 
 struct connection {
     uint32_t id;
@@ -200,11 +205,13 @@ static int listener_start(struct gm_listener *listener, const char *address, siz
     nng_listener handle;
     int rv;
     if ((rv = nng_socket_set_size(listener->socket, NNG_OPT_RECVMAXSZ, frame_bytes_max)) ||
+        (rv = nng_socket_set_int(listener->socket, NNG_OPT_SENDBUF, SEND_QUEUE)) ||
         (rv =
              nng_pipe_notify(listener->socket, NNG_PIPE_EV_ADD_POST, connection_event, listener)) ||
         (rv =
              nng_pipe_notify(listener->socket, NNG_PIPE_EV_REM_POST, connection_event, listener)) ||
         (rv = nng_listener_create(&handle, listener->socket, address)) ||
+        (rv = nng_listener_set_bool(handle, NNG_OPT_TCP_KEEPALIVE, true)) ||
         (rv = nng_listener_start(handle, 0)))
         return rv;
     listener->port = bound_port(handle);
@@ -219,8 +226,12 @@ enum gm_status gm_listener_open(const char *address, size_t frame_bytes_max, gm_
         return gm_error_set(err, GM_NO_MEMORY, "%s: not enough memory", address);
     listener->handler = handler;
     listener->ctx = ctx;
-    if (pthread_mutex_init(&listener->lock, NULL) != 0 ||
-        nng_rep0_open_raw(&listener->socket) != 0) {
+    if (pthread_mutex_init(&listener->lock, NULL) != 0) {
+        gm_mem_free(listener);
+        return gm_error_set(err, GM_NO_MEMORY, "%s: not enough memory", address);
+    }
+    if (nng_rep0_open_raw(&listener->socket) != 0) {
+        (void)pthread_mutex_destroy(&listener->lock);
         gm_mem_free(listener);
         return gm_error_set(err, GM_NO_MEMORY, "%s: no socket", address);
     }
@@ -233,16 +244,23 @@ enum gm_status gm_listener_open(const char *address, size_t frame_bytes_max, gm_
     return GM_OK;
 }
 
+void gm_listener_stop(struct gm_listener *listener)
+{
+    (void)nng_close(listener->socket);
+    for (size_t i = 0; i < RECEIVERS; i++) {
+        if (listener->receivers[i].aio != NULL)
+            nng_aio_stop(listener->receivers[i].aio);
+    }
+}
+
 void gm_listener_close(struct gm_listener *listener)
 {
     if (listener == NULL)
         return;
-    (void)nng_close(listener->socket);
+    gm_listener_stop(listener);
     for (size_t i = 0; i < RECEIVERS; i++) {
-        if (listener->receivers[i].aio != NULL) {
-            nng_aio_stop(listener->receivers[i].aio);
+        if (listener->receivers[i].aio != NULL)
             nng_aio_free(listener->receivers[i].aio);
-        }
     }
     (void)pthread_mutex_destroy(&listener->lock);
     gm_mem_free(listener->connections);
