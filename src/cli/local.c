@@ -262,7 +262,8 @@ static enum gm_status update_run(struct gm_local *local, const struct gm_task_re
     return status;
 }
 
-enum gm_status gm_local_step(struct gm_local *local, struct gm_error *err)
+enum gm_status gm_local_gradients(struct gm_local *local, struct gm_task_result *out,
+                                  struct gm_error *err)
 {
     struct level level;
     enum gm_status status = level_new(&level, local->composed->recipe.shard_count, err);
@@ -270,9 +271,20 @@ enum gm_status gm_local_step(struct gm_local *local, struct gm_error *err)
         status = gradients_run(local, &level, err);
     if (status == GM_OK)
         status = gradients_reduce(local, &level, err);
-    if (status == GM_OK)
-        status = update_run(local, &level.results[0], err);
+    if (status == GM_OK) {
+        *out = level.results[0];
+        level.results[0] = (struct gm_task_result){0};
+    }
     level_drop(local, &level);
+    return status;
+}
+
+enum gm_status gm_local_step(struct gm_local *local, struct gm_error *err)
+{
+    struct gm_task_result reduced;
+    GM_TRY(gm_local_gradients(local, &reduced, err));
+    enum gm_status status = update_run(local, &reduced, err);
+    gm_task_result_drop(local->executor, &reduced);
     if (status != GM_OK)
         return status;
     if (local->step == 0)

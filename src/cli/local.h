@@ -25,6 +25,10 @@ void gm_local_free(struct gm_local *local); /* NULL is allowed */
 
 /* The job's first state. */
 enum gm_status gm_local_start(struct gm_local *local, struct gm_error *err) GM_MUST_USE;
+/* What the step's batch gives at the present state: outputs "loss" and "count", then the gradients
+   of all parameters, all as sums over the batch. gm_task_result_drop on success. */
+enum gm_status gm_local_gradients(struct gm_local *local, struct gm_task_result *out,
+                                  struct gm_error *err) GM_MUST_USE;
 /* One step: gradients of all shards, their reduction, the update. GM_DIVERGED: the state stays as
    it was. */
 enum gm_status gm_local_step(struct gm_local *local, struct gm_error *err) GM_MUST_USE;
