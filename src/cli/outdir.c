@@ -1,14 +1,10 @@
 #include "cli/outdir.h"
 
-#include <dirent.h>
-#include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/file.h"
 #include "base/mem.h"
-
-enum { TREE_DEPTH_MAX = 8 };
+#include "cli/scratch.h"
 
 static bool file_exists(const char *path)
 {
@@ -63,30 +59,8 @@ void gm_outdir_fini(struct gm_outdir *dir)
     *dir = (struct gm_outdir){0};
 }
 
-/* What is left of it is harmless, so failures are not reported. */
-static void tree_remove(const char *path, int depth)
-{
-    DIR *folder = depth > 0 ? opendir(path) : NULL;
-    if (folder != NULL) {
-        struct dirent *entry;
-        while ((entry = readdir(folder)) != NULL) {
-            if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-                continue;
-            char *child = gm_path_join(path, entry->d_name);
-            struct stat info;
-            if (child != NULL && lstat(child, &info) == 0 && S_ISDIR(info.st_mode))
-                tree_remove(child, depth - 1);
-            else if (child != NULL)
-                (void)unlink(child);
-            gm_mem_free(child);
-        }
-        (void)closedir(folder);
-    }
-    (void)rmdir(path);
-}
-
 void gm_outdir_clean(const struct gm_outdir *dir)
 {
     if (dir->state != NULL)
-        tree_remove(dir->state, TREE_DEPTH_MAX);
+        gm_tree_remove(dir->state);
 }

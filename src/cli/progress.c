@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "cli/figure.h"
 
 enum { BAR_CHARS = 24, TERMINAL_MS = 100, LINES_MS = 5000 };
 
@@ -44,21 +45,13 @@ static void bar_print(const struct gm_progress *progress, uint32_t step)
     (void)fputs("] ", stderr);
 }
 
-static void json_number(const char *name, float value)
-{
-    if (isnan(value))
-        (void)printf(",\"%s\":null", name);
-    else
-        (void)printf(",\"%s\":%.9g", name, (double)value);
-}
-
 static void json_print(const struct gm_progress *progress,
                        const struct gm_progress_figures *figures)
 {
     (void)printf("{\"event\":\"step\",\"step\":%u,\"steps\":%u", figures->step,
                  progress->step_count);
-    json_number("loss", figures->loss);
-    json_number("loss_validation", figures->loss_validation);
+    gm_figure_print("loss", figures->loss);
+    gm_figure_print("loss_validation", figures->loss_validation);
     (void)printf(",\"tokens_per_s\":%.1f,\"workers\":%u}\n", figures->tokens_per_s,
                  figures->workers);
     (void)fflush(stdout);

@@ -1,5 +1,4 @@
 /* gradmill train: a whole job in this process. */
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -10,6 +9,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "cli/device.h"
+#include "cli/figure.h"
 #include "cli/local.h"
 #include "cli/outdir.h"
 #include "cli/progress.h"
@@ -117,14 +117,6 @@ static enum gm_status state_begin(struct train *train, struct gm_error *err)
     return status == GM_NOT_FOUND ? gm_local_start(train->local, err) : status;
 }
 
-static void figure_json(const char *name, float value)
-{
-    if (isnan(value))
-        (void)printf(",\"%s\":null", name);
-    else
-        (void)printf(",\"%s\":%.9g", name, (double)value);
-}
-
 static void result_print(const struct train *train, const struct gm_hash *name)
 {
     char hex[GM_HASH_HEX_SIZE];
@@ -136,9 +128,9 @@ static void result_print(const struct train *train, const struct gm_hash *name)
     }
     (void)printf("{\"event\":\"done\",\"params\":\"%s\",\"step\":%u", gm_hash_hex(hex, name),
                  local->step);
-    figure_json("loss_first", local->loss_first);
-    figure_json("loss_last", local->loss_last);
-    figure_json("loss_validation", local->loss_validation);
+    gm_figure_print("loss_first", local->loss_first);
+    gm_figure_print("loss_last", local->loss_last);
+    gm_figure_print("loss_validation", local->loss_validation);
     (void)printf("}\n");
 }
 
