@@ -16,7 +16,8 @@ enum {
    time on their addresses. */
 static bool map_block(uint64_t size_bytes, struct gm_cpu_memory *out)
 {
-    out->block_bytes = size_bytes + HUGE_PAGE_BYTES;
+    if (!gm_u64_add(size_bytes, HUGE_PAGE_BYTES, &out->block_bytes))
+        return false;
     out->block =
         mmap(NULL, out->block_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (out->block == MAP_FAILED)
