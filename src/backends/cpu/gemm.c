@@ -15,10 +15,12 @@ enum {
     /* Below this many multiplications waking another thread costs more than it saves. */
     SERIAL_WORK_MAX = 1 << 19,
     /* A row-major right operand is read where it lies if a segment of it spans at most so many
-       floats, half of a core's second cache, or if there are so few rows that packing is most of
+       floats, about a core's second cache, or if there are so few rows that packing is most of
        the work. */
-    DIRECT_B_SPAN_MAX = 1 << 17,
+    DIRECT_B_SPAN_MAX = 1 << 18,
     DIRECT_B_ROWS_MAX = 28,
+    /* Floats between rows that all meet in one set of the first cache. */
+    CROWDED_STRIDE = 1024,
     PACK_STEP = 16,  /* rows read side by side, few enough for the processor to foresee */
     STRIP_ROWS = 64, /* a multiple of PACK_STEP */
     ITEMS_PER_THREAD = 4,
@@ -40,7 +42,7 @@ struct job {
     float *a_area; /* shared: panels of this group; else one per thread, a_item_floats apart */
     float *b_area; /* panels of this block */
     size_t a_item_floats;
-    size_t tile_width;
+    size_t tile_width, tile_rows;
     size_t column_first, column_count;
     size_t row_first, row_count;
     size_t k_first, k_count;
@@ -254,8 +256,8 @@ static void run_panel(const struct job *job, const float *a_packed, size_t row_f
         .first = job->k_first == 0,
         .last = job->k_first + job->k_count == gemm->k,
     };
-    for (size_t row = 0; row < row_count; row += level->rows) {
-        size_t rows = min_size(row_count - row, level->rows);
+    for (size_t row = 0; row < row_count; row += job->tile_rows) {
+        size_t rows = min_size(row_count - row, job->tile_rows);
         size_t at = job->row_first + row_first + row;
         if (a_direct)
             tile.a = gemm->a.data + at * gemm->a.row_stride + job->k_first * gemm->a.col_stride;
@@ -298,10 +300,13 @@ static void choose_paths(struct job *job, bool may_share)
     const struct gm_gemm_operand *b = &gemm->b;
     size_t b_span = min_size(gemm->k, GM_GEMM_SEGMENT) * b->row_stride;
     job->left = LEFT_ITEM;
-    if (a->gather == NULL && a->col_stride == 1)
+    if (a->gather == NULL && a->col_stride == 1) {
         job->left = LEFT_DIRECT;
-    else if (a->gather == NULL && a->row_stride == 1 && may_share)
+        if (a->row_stride % CROWDED_STRIDE == 0)
+            job->tile_rows = job->level->rows_crowded;
+    } else if (a->gather == NULL && a->row_stride == 1 && may_share) {
         job->left = LEFT_SHARED;
+    }
     job->b_direct = b->gather == NULL && b->col_stride == 1 &&
                     (gemm->m <= DIRECT_B_ROWS_MAX || b_span <= DIRECT_B_SPAN_MAX);
 }
@@ -327,8 +332,9 @@ static void choose_items(struct job *job, size_t thread_count)
     job->row_item_count = divide_up(m, job->rows_per_item);
 }
 
-/* One block of columns, one segment: pack the right operand, then group by group of rows. */
-static void run_segment(struct job *job, struct gm_pool *pool)
+/* One segment, one block of columns: pack the right operand, then group by group of rows. A group
+   that is all rows stays packed from block to block. */
+static void run_block(struct job *job, struct gm_pool *pool)
 {
     const size_t m = job->gemm->m;
     const size_t group = job->left == LEFT_SHARED ? job->level->row_group : m;
@@ -336,7 +342,7 @@ static void run_segment(struct job *job, struct gm_pool *pool)
     for (job->row_first = 0; job->row_first < m; job->row_first += group) {
         job->row_count = min_size(m - job->row_first, group);
         choose_items(job, gm_pool_thread_count(pool));
-        if (job->left == LEFT_SHARED)
+        if (job->left == LEFT_SHARED && (m > group || job->column_first == 0))
             gm_pool_run(pool, divide_up(job->k_count, STRIP_ROWS), pack_left_strip, job);
         size_t panels = divide_up(job->column_count, job->tile_width);
         gm_pool_run(pool, job->row_item_count * divide_up(panels, job->panels_per_item), run_item,
@@ -355,18 +361,18 @@ static void run_blocks(const struct gm_gemm_level *level, struct gm_pool *pool, 
         .a_item_floats = a_item_floats(level, gemm->m, gemm->k),
         .b_area = b_area,
         .tile_width = tile_width_of(level),
+        .tile_rows = level->rows,
     };
     choose_paths(&job, may_share);
-    for (size_t column = 0; column < gemm->n; column += level->column_block) {
-        job.column_first = column;
-        job.column_count = min_size(gemm->n - column, level->column_block);
-        job.k_first = 0;
-        do { /* an empty sum is one empty segment */
-            job.k_count = min_size(gemm->k - job.k_first, GM_GEMM_SEGMENT);
-            run_segment(&job, pool);
-            job.k_first += job.k_count;
-        } while (job.k_first < gemm->k);
-    }
+    do { /* an empty sum is one empty segment */
+        job.k_count = min_size(gemm->k - job.k_first, GM_GEMM_SEGMENT);
+        for (size_t column = 0; column < gemm->n; column += level->column_block) {
+            job.column_first = column;
+            job.column_count = min_size(gemm->n - column, level->column_block);
+            run_block(&job, pool);
+        }
+        job.k_first += job.k_count;
+    } while (job.k_first < gemm->k);
 }
 
 static bool is_small(const struct gm_gemm *gemm)

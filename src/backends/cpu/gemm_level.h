@@ -45,7 +45,9 @@ typedef void gm_gemm_pack(float *target, size_t width, const float *source, size
                           size_t k_stride, size_t line_count, size_t k_count);
 
 struct gm_gemm_level {
-    size_t rows;          /* of the full tile */
+    size_t rows; /* of the full tile */
+    size_t
+        rows_crowded; /* where the rows in place share a set of the first cache: at most its ways */
     size_t vector_width;  /* floats */
     size_t vectors;       /* across the full tile; its width is vectors * vector_width */
     size_t a_panel_width; /* floats from k to k + 1 in a packed left panel, at least rows */

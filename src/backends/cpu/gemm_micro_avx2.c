@@ -30,6 +30,7 @@ GM_ROWS_6(GM_KERNEL, 2)
 
 const struct gm_gemm_level gm_gemm_level_avx2 = {
     .rows = ROWS,
+    .rows_crowded = ROWS,
     .vector_width = VEC_WIDTH,
     .vectors = VECTORS,
     .a_panel_width = 8,

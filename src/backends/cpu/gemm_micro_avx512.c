@@ -30,10 +30,11 @@ GM_ROWS_14(GM_KERNEL, 2)
 
 const struct gm_gemm_level gm_gemm_level_avx512 = {
     .rows = ROWS,
+    .rows_crowded = 8,
     .vector_width = VEC_WIDTH,
     .vectors = VECTORS,
     .a_panel_width = 16,
-    .row_block = 5 * ROWS,
+    .row_block = 8 * ROWS,
     .row_group = 73 * ROWS,
     .column_block = 1024,
     .pack = gm_gemm_pack_avx512,

@@ -31,6 +31,7 @@ GM_ROWS_8(GM_KERNEL, 3)
 
 const struct gm_gemm_level gm_gemm_level_neon = {
     .rows = ROWS,
+    .rows_crowded = 4,
     .vector_width = VEC_WIDTH,
     .vectors = VECTORS,
     .a_panel_width = 8,

@@ -36,6 +36,7 @@ GM_ROWS_4(GM_KERNEL, 4)
 
 const struct gm_gemm_level gm_gemm_level_scalar = {
     .rows = ROWS,
+    .rows_crowded = ROWS,
     .vector_width = VEC_WIDTH,
     .vectors = VECTORS,
     .a_panel_width = 4,
