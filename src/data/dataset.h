@@ -1,5 +1,7 @@
 /* Brings the requester's files into the canonical form that tasks name: one blob per field, in a
-   blob store, with its type, shape and root.
+   blob store, with its type and shape. A data set's blob is its row-major bytes, little-endian,
+   without the tiles of a tensor's blob: samples are read one by one, and a row of a tiled matrix
+   would be spread over sixteen times its size.
 
    bytes   every file that matches, in the order of their paths as bytes, one after the other:
            u8 (n). Nothing is put between files: a separator would be a token that some vocabulary

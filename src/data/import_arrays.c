@@ -6,7 +6,6 @@
 #include "data/dataset.h"
 #include "data/files.h"
 #include "data/npy.h"
-#include "trust/tile.h"
 
 struct array {
     struct gm_source_file file;
@@ -132,48 +131,18 @@ static enum gm_status elements_convert(const struct array *array, const uint8_t 
     return GM_OK;
 }
 
-/* Rows of tiles are packed 16 matrix rows at a time; everything else goes out as it is. */
-struct packing {
-    struct array *array;
-    struct gm_blob_writer *writer;
-    uint64_t unit_elements; /* per round: 16 rows of the matrix, or one chunk */
-    uint8_t *raw;
-    uint8_t *values;
-    uint8_t *blob;
-};
+enum { ELEMENTS_AT_ONCE = 1 << 16 };
 
-static enum gm_status unit_write(struct packing *p, uint64_t first, uint64_t count, bool tiled,
-                                 struct gm_error *err)
+static enum gm_status array_copy(struct array *array, struct gm_blob_writer *writer, uint8_t *raw,
+                                 uint8_t *values, struct gm_error *err)
 {
-    const struct gm_tensor_desc *desc = &p->array->desc;
-    const size_t element_bytes = gm_dtype_size_bytes(desc->dtype);
-    GM_TRY(gm_source_file_read(&p->array->file, p->raw, count * p->array->npy.element_bytes, err));
-    GM_TRY(elements_convert(p->array, p->raw, first, count, p->values, err));
-    const uint64_t cols = gm_tensor_cols(desc);
-    uint64_t dims[2] = {tiled ? count / cols : count, cols};
-    struct gm_tile_layout layout;
-    GM_TRY(gm_tile_layout_init(&layout, (uint32_t)element_bytes, tiled ? 2 : 1, dims, err));
-    gm_tile_pack(&layout, p->values, 0, p->blob, (size_t)layout.blob_bytes);
-    return gm_blob_writer_write(p->writer, p->blob, layout.blob_bytes, err);
-}
-
-static enum gm_status array_pack(struct packing *p, struct gm_error *err)
-{
-    const struct gm_tensor_desc *desc = &p->array->desc;
-    struct gm_tile_layout whole;
-    GM_TRY(gm_tile_layout_init(&whole, (uint32_t)gm_dtype_size_bytes(desc->dtype), desc->rank,
-                               desc->dims, err));
-    p->unit_elements = whole.tiled ? GM_TILE_SIDE * whole.columns : 64 * GM_TILE_BYTES;
-    p->raw = gm_mem_new(p->unit_elements, p->array->npy.element_bytes);
-    p->values = gm_mem_new(p->unit_elements, 4);
-    p->blob = gm_mem_new(whole.tiled ? whole.tile_columns : 4 * 64, GM_TILE_BYTES);
-    if (p->raw == NULL || p->values == NULL || p->blob == NULL)
-        return gm_error_set(err, GM_NO_MEMORY, "%s: not enough memory", p->array->file.path);
-    const uint64_t total = gm_tensor_count(desc);
-    for (uint64_t first = 0; first < total; first += p->unit_elements) {
-        uint64_t left = total - first;
-        GM_TRY(unit_write(p, first, left < p->unit_elements ? left : p->unit_elements, whole.tiled,
-                          err));
+    const size_t element_bytes = gm_dtype_size_bytes(array->desc.dtype);
+    const uint64_t total = array->npy.count;
+    for (uint64_t first = 0; first < total; first += ELEMENTS_AT_ONCE) {
+        uint64_t count = total - first < ELEMENTS_AT_ONCE ? total - first : ELEMENTS_AT_ONCE;
+        GM_TRY(gm_source_file_read(&array->file, raw, count * array->npy.element_bytes, err));
+        GM_TRY(elements_convert(array, raw, first, count, values, err));
+        GM_TRY(gm_blob_writer_write(writer, values, count * element_bytes, err));
     }
     return GM_OK;
 }
@@ -181,18 +150,23 @@ static enum gm_status array_pack(struct packing *p, struct gm_error *err)
 static enum gm_status array_store(struct gm_blob_store *store, struct array *array,
                                   struct gm_dataset_field *out, struct gm_error *err)
 {
-    struct packing p = {.array = array};
-    GM_TRY(gm_blob_writer_new(store, &p.writer, err));
-    enum gm_status status = array_pack(&p, err);
-    gm_mem_free(p.raw);
-    gm_mem_free(p.values);
-    gm_mem_free(p.blob);
+    struct gm_blob_writer *writer;
+    GM_TRY(gm_blob_writer_new(store, &writer, err));
+    uint8_t *raw = gm_mem_new(ELEMENTS_AT_ONCE, array->npy.element_bytes);
+    uint8_t *values = gm_mem_new(ELEMENTS_AT_ONCE, gm_dtype_size_bytes(array->desc.dtype));
+    enum gm_status status = GM_OK;
+    if (raw == NULL || values == NULL)
+        status = gm_error_set(err, GM_NO_MEMORY, "%s: not enough memory", array->file.path);
+    else
+        status = array_copy(array, writer, raw, values, err);
+    gm_mem_free(raw);
+    gm_mem_free(values);
     if (status != GM_OK) {
-        gm_blob_writer_discard(p.writer);
+        gm_blob_writer_discard(writer);
         return status;
     }
     out->desc = array->desc;
-    return gm_blob_writer_commit(p.writer, &out->root, err);
+    return gm_blob_writer_commit(writer, &out->root, err);
 }
 
 static enum gm_status array_import(struct gm_blob_store *store, const char *path,

@@ -5,7 +5,6 @@
 #include "base/mem.h"
 #include "data/dataset.h"
 #include "data/files.h"
-#include "trust/tile.h"
 
 enum { PIECE_BYTES = 1 << 18, LLMC_HEADER_BYTES = 1024, LLMC_MAGIC = 20240520 };
 
@@ -119,14 +118,6 @@ static enum gm_status file_import(struct import *import, const char *path, bool 
     return status;
 }
 
-/* A blob is whole chunks. */
-static enum gm_status padding_write(struct import *import, struct gm_error *err)
-{
-    static const uint8_t zeros[GM_TILE_BYTES];
-    uint64_t rest = import->bytes % GM_TILE_BYTES;
-    return gm_blob_writer_write(import->writer, zeros, rest == 0 ? 0 : GM_TILE_BYTES - rest, err);
-}
-
 static enum gm_status files_import(struct import *import, const char *pattern, bool bytes,
                                    struct gm_error *err)
 {
@@ -138,8 +129,6 @@ static enum gm_status files_import(struct import *import, const char *pattern, b
     gm_files_fini(&files);
     if (status == GM_OK && import->bytes == 0)
         status = gm_error_set(err, GM_INVALID, "%s: all files are empty", pattern);
-    if (status == GM_OK)
-        status = padding_write(import, err);
     return status;
 }
 
