@@ -117,7 +117,7 @@ static const char *pause_reason(const struct gm_broker_runner *runner, uint64_t 
     uint64_t used = gm_blob_store_used_bytes(runner->blobs);
     uint64_t quota = gm_blob_store_quota_bytes(runner->blobs);
     if (now_ms < runner->full_until_ms)
-        return "the broker's disk is full";
+        return "the broker's disk is full, or cannot be written";
     if (quota != 0 && used >= quota - quota / 20)
         return "the broker's room for blobs is nearly full";
     return NULL;
@@ -151,14 +151,14 @@ static enum gm_status batch_step(struct gm_broker_runner *runner, struct gm_brok
             call->request == NULL ? GM_MESSAGE_OK : gm_request_message(call->request)->type;
         *durable = *durable || type == GM_MESSAGE_UPLOADED || type == GM_MESSAGE_SUBMIT;
     }
-    for (struct gm_broker_call *call = list; call != NULL && status == GM_OK; call = call->next)
-        status = call_step(runner, call);
     uint64_t now_ms = gm_broker_now_ms();
     bool due = now_ms >= runner->tick_ms || gm_broker_wait_ms(runner->broker, now_ms) == 0;
     if (status == GM_OK && due) {
         runner->tick_ms = now_ms + TICK_MS;
         status = tick(runner, now_ms);
     }
+    for (struct gm_broker_call *call = list; call != NULL && status == GM_OK; call = call->next)
+        status = call_step(runner, call);
     (void)pthread_mutex_unlock(&runner->core);
     return status;
 }
@@ -190,14 +190,13 @@ static enum gm_status batch_answer(struct gm_broker_runner *runner)
     return status == GM_NO_MEMORY ? GM_OK : status; /* the next sweep does it */
 }
 
-/* What was decided could not be stored: it is forgotten, and nobody has heard of it. */
+/* What was decided could not be stored: it is forgotten, and nobody has heard of it. Writing is
+   tried again; it ends only when what is stored cannot be read. */
 static enum gm_status recover(struct gm_broker_runner *runner, enum gm_status status,
                               struct gm_error *err)
 {
     gm_log(runner->config.log, GM_LOG_ERROR, "%s", err->text);
-    if (status != GM_NO_SPACE && status != GM_NO_MEMORY)
-        return status;
-    if (status == GM_NO_SPACE)
+    if (status == GM_NO_SPACE || status == GM_IO)
         runner->full_until_ms = gm_broker_now_ms() + FULL_RETRY_MS;
     runner->tick_ms = 0;
     calls_refuse(runner, status, FULL_RETRY_MS, gm_status_sentence(status));

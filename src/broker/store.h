@@ -19,7 +19,8 @@ struct gm_store_ops {
     enum gm_status (*scan)(struct gm_store *store, gm_store_visit *visit, void *ctx,
                            struct gm_error *err);
     /* All of the entries or none, in their order; returns when they would survive a power cut.
-       GM_NO_SPACE when the disk is full: nothing has changed, and a later call may succeed. */
+       GM_NO_SPACE when the disk is full, GM_IO when it cannot be written: nothing has changed, and
+       a later call may succeed. */
     enum gm_status (*apply)(struct gm_store *store, const struct gm_entry *entries, size_t count,
                             struct gm_error *err);
 };

@@ -3,9 +3,11 @@
 
 #include <dirent.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "broker/runner.h"
@@ -279,6 +281,123 @@ Test(runner, blobs_move_in_pieces_and_only_to_whom_a_lease_names_them)
     gm_work_done_fini(&done);
     gm_person_fini(&house);
     gm_person_fini(&worker);
+    gm_person_fini(&requester);
+    office_fini(&office);
+    gm_lab_fini(&lab);
+}
+
+/* A limit on file sizes stands in for a full disk. */
+static void disk_limit(uint64_t size_bytes, struct rlimit *prior)
+{
+    cr_assert_eq(getrlimit(RLIMIT_FSIZE, prior), 0);
+    struct rlimit small = {size_bytes, prior->rlim_max};
+    signal(SIGXFSZ, SIG_IGN);
+    cr_assert_eq(setrlimit(RLIMIT_FSIZE, &small), 0);
+}
+
+Test(runner, a_full_disk_is_said_loses_nothing_and_passes)
+{
+    struct office office;
+    struct gm_lab lab;
+    struct gm_person house;
+    struct gm_person requester;
+    struct rlimit prior;
+    uint8_t job[GM_ID_BYTES];
+    uint64_t step;
+    struct gm_reply reply;
+    office_init(&office);
+    lab_make(&lab);
+    gm_person_init(&house, HOUSE, office.port, &office.key.public_key);
+    gm_person_init(&requester, REQUESTER, office.port, &office.key.public_key);
+    submit(&requester, &lab, job);
+
+    /* What cannot be stored is not promised. */
+    struct gm_message ask = {.type = GM_MESSAGE_LEASE_ASK};
+    ask.lease_ask.request[0] = 1;
+    ask.lease_ask.memory_bytes = 1 << 30;
+    disk_limit(4096, &prior);
+    gm_person_ask(&house, &ask, &reply);
+    cr_assert_eq(setrlimit(RLIMIT_FSIZE, &prior), 0);
+    cr_assert_eq(reply.message.type, GM_MESSAGE_ERROR);
+    cr_assert(reply.message.error.status == GM_NO_SPACE || reply.message.error.status == GM_IO);
+    cr_assert_gt(reply.message.error.retry_ms, 0);
+    gm_reply_fini(&reply);
+
+    /* For a while the broker says why it gives nothing. */
+    gm_person_ask(&house, &ask, &reply);
+    cr_assert_eq(reply.message.type, GM_MESSAGE_LEASE_NONE);
+    cr_assert_gt(reply.message.lease_none.reason.size_bytes, 20);
+    gm_reply_fini(&reply);
+    cr_assert_eq(job_state(&requester, job, &step), GM_JOB_RUNNING);
+
+    gm_person_fini(&house);
+    gm_person_fini(&requester);
+    office_close(&office);
+    office_open(&office);
+    gm_person_init(&house, HOUSE, office.port, &office.key.public_key);
+    cr_assert_eq(work_once(&house, &lab, 2), GM_VERDICT_ACCEPTED);
+    gm_person_fini(&house);
+    office_fini(&office);
+    gm_lab_fini(&lab);
+}
+
+/* ---- several at once ---- */
+
+struct helper {
+    struct office *office;
+    const struct gm_lab *lab;
+    uint8_t number;
+    uint64_t accepted;
+    pthread_t thread;
+};
+
+/* Works until nothing comes for a second. */
+static void *helper_run(void *context)
+{
+    struct helper *helper = context;
+    struct gm_person person;
+    struct gm_reply lease;
+    struct gm_work_done done;
+    gm_person_init(&person, helper->number, helper->office->port, &helper->office->key.public_key);
+    for (uint8_t request = 1; gm_person_lease(&person, request, 1500, &lease); request++) {
+        gm_person_work(&person, helper->lab, &lease, &done);
+        gm_reply_fini(&lease);
+        helper->accepted += gm_person_deliver(&person, &done) == GM_VERDICT_ACCEPTED;
+        gm_work_done_fini(&done);
+    }
+    gm_person_fini(&person);
+    return NULL;
+}
+
+Test(runner, workers_at_once_share_a_job)
+{
+    enum { HELPERS = 4 };
+    struct office office;
+    struct gm_lab lab;
+    struct gm_lab_options options = {.name = "crowd",
+                                     .seed = 1,
+                                     .step_count = 3,
+                                     .shard_count = 9,
+                                     .checkpoint_every = 1,
+                                     .evaluate_every = 1,
+                                     .diverge_step = UINT32_MAX};
+    struct gm_person requester;
+    struct helper helpers[HELPERS];
+    uint8_t job[GM_ID_BYTES];
+    uint64_t step;
+    gm_lab_init(&lab, &options);
+    office_init(&office);
+    gm_person_init(&requester, REQUESTER, office.port, &office.key.public_key);
+    submit(&requester, &lab, job);
+    for (uint8_t i = 0; i < HELPERS; i++) {
+        helpers[i] = (struct helper){&office, &lab, (uint8_t)(i == 0 ? HOUSE : 10 + i), 0, 0};
+        cr_assert_eq(pthread_create(&helpers[i].thread, NULL, helper_run, &helpers[i]), 0);
+    }
+    for (int i = 0; i < HELPERS; i++)
+        cr_assert_eq(pthread_join(helpers[i].thread, NULL), 0);
+    cr_assert_eq(job_state(&requester, job, &step), GM_JOB_DONE);
+    cr_assert_eq(step, 3);
+    cr_assert_gt(helpers[0].accepted, 0);
     gm_person_fini(&requester);
     office_fini(&office);
     gm_lab_fini(&lab);
