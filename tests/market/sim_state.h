@@ -33,8 +33,8 @@ struct gm_sim_agent {
     bool house, liar;
     uint64_t incarnation;
     uint64_t asked, beat_asked; /* the question that waits for its one answer; 0: none does */
-    uint64_t task_count;   /* of all incarnations */
-    struct gm_hash *roots; /* of the newest task */
+    uint64_t task_count;        /* of all incarnations */
+    struct gm_hash *roots;      /* of the newest task */
     uint32_t root_count;
     const struct gm_program *program;
     uint8_t lease[GM_ID_BYTES];
