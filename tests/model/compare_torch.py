@@ -2,8 +2,8 @@
 """Compares our gradients and losses with PyTorch in float64.
 
   compare_torch.py self TOOL DIR      makes models of every family, runs TOOL (model_tool) on them
-  compare_torch.py grads CONFIG MODEL.safetensors GRADS.safetensors BATCH X Y
-                                      checks a file of gradients, such as `gradmill grad` writes
+  compare_torch.py grads CONFIG WEIGHTS GRADIENTS BATCH
+                                      checks the files that `gradmill grad` writes
 
 The models are written out here, in plain PyTorch, from the papers and from the names of the
 parameters. Criteria: per tensor ||g - r|| / ||r|| <= 1e-5, losses over 200 steps within 2e-3.
@@ -406,25 +406,22 @@ def self_main(tool, folder):
     check_curve(tool, folder, "llama", CASES["llama-grouped"])
 
 
-def grads_main(config, model, gradients, batch, x, y):
+def grads_main(config, weights, gradients, batch):
+    """Files of `gradmill grad`: means over the batch, whose ids and classes are whole floats."""
     config = json.load(open(config))
-    kind = torch.int32 if config["model_type"] in ("gpt2", "llama") else torch.float32
-    target = torch.float32 if config.get("loss") == "mse" else torch.int32
-    x = torch.frombuffer(bytearray(open(x, "rb").read()), dtype=kind)
-    y = torch.frombuffer(bytearray(open(y, "rb").read()), dtype=target)
-    shape = [int(batch), -1] if kind == torch.int32 or "inputs" in config else \
-        [int(batch)] + config["input"]
-    x = x.reshape(shape)
-    y = y.long().reshape(int(batch), -1) if target == torch.int32 else y.reshape(int(batch), -1)
-    worst = compare_gradients(config, load(model), load(gradients),
-                              x.long() if kind == torch.int32 else x.double(), wide(y))
-    print(f"worst gradient off by {worst:.1e}")
+    gradients, batch = load(gradients), load(batch)
+    tokens = config["model_type"] in ("gpt2", "llama")
+    x = batch["x"].long() if tokens else batch["x"].double()
+    y = batch["y"].double() if config.get("loss") == "mse" else batch["y"].long()
+    loss = gradients.pop("loss").item() * y.numel()
+    sums = {name: g.double() * y.numel() for name, g in gradients.items()}
+    return compare_gradients(config, load(weights), sums, x, y, loss)
 
 
 if __name__ == "__main__":
     if len(sys.argv) == 4 and sys.argv[1] == "self":
         self_main(sys.argv[2], sys.argv[3])
-    elif len(sys.argv) == 8 and sys.argv[1] == "grads":
-        grads_main(*sys.argv[2:])
+    elif len(sys.argv) == 6 and sys.argv[1] == "grads":
+        print(f"worst gradient off by {grads_main(*sys.argv[2:]):.1e}")
     else:
         sys.exit(__doc__)
