@@ -290,7 +290,7 @@ Test(device, unknown_names_are_refused_with_what_there_is)
     struct gm_error err = {0};
     cr_assert_eq(gm_device_open("abacus", NULL, &device, &err), GM_NOT_FOUND);
     struct gm_device_options options = {.level = "mmx"};
-    cr_assert_eq(gm_device_open("cpu", &options, &device, &err), GM_INVALID);
+    cr_assert_eq(gm_device_open("cpu", &options, &device, &err), GM_UNAVAILABLE);
     cr_assert_not_null(strstr(err.text, "reference, scalar"), "%s", err.text);
 }
 

@@ -102,7 +102,7 @@ static enum gm_status choose_level(const char *name, const struct gm_cpu_ops **o
         return GM_OK;
     char names[96];
     gm_cpu_ops_names(names, sizeof names);
-    return gm_error_set(err, GM_INVALID,
+    return gm_error_set(err, GM_UNAVAILABLE,
                         "cpu: level \"%.32s\" does not run here, expected one of %s", name, names);
 }
 
