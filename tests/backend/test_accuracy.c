@@ -126,7 +126,7 @@ static struct gm_program *gradient_program(struct gradient_test *t)
     }
     gm_autodiff(builder, loss, t->wanted_count, wanted, gradients);
     for (uint32_t g = 0; g < t->wanted_count; g++) {
-        char name[8];
+        char name[16];
         snprintf(name, sizeof name, "d%u", g);
         gm_builder_output(builder, name, gradients[g]);
     }

@@ -8,6 +8,7 @@
 
 #include "backends/cpu/device.h"
 #include "backends/cpu/memory.h"
+#include "backends/cpu/topology.h"
 #include "base/mem.h"
 
 static void cpu_close(struct gm_device *device)

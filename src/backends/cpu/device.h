@@ -4,7 +4,6 @@
 
 #include "backend/backend.h"
 #include "backends/cpu/ops.h"
-#include "backends/cpu/topology.h"
 
 struct gm_cpu_device {
     struct gm_device base; /* first */
