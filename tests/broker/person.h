@@ -2,11 +2,10 @@
 #ifndef GM_BROKER_PERSON_H
 #define GM_BROKER_PERSON_H
 
-#include "trust/attestation.h"
 #include "wire/client.h"
 #include "worker/transfer.h"
 
-#include "../market/lab.h"
+#include "handwork.h"
 
 struct gm_person {
     struct gm_key key;
@@ -22,25 +21,14 @@ void gm_person_fini(struct gm_person *person);
 void gm_person_ask(struct gm_person *person, const struct gm_message *message,
                    struct gm_reply *reply);
 
-/* Work under a lease: the task, outputs with bytes, and what must be signed. */
-struct gm_work_done {
-    uint8_t lease[GM_ID_BYTES];
-    uint32_t count;
-    struct gm_hash roots[64];
-    struct gm_blob_name names[64];
-    uint8_t *blobs[64];
-    struct gm_buf attestation;
-};
-
 /* A lease, or false when there is none. `request` is its idempotency key. */
 bool gm_person_lease(struct gm_person *person, uint8_t request, uint64_t wait_ms,
                      struct gm_reply *reply);
 /* Makes outputs of the task's shapes, different for every task, and signs for them. */
 void gm_person_work(struct gm_person *person, const struct gm_lab *lab,
-                    const struct gm_reply *lease, struct gm_work_done *done);
+                    const struct gm_reply *lease, struct gm_handwork *done);
 /* Attests, uploads, reports: the verdict. */
-uint64_t gm_person_deliver(struct gm_person *person, const struct gm_work_done *done);
-enum gm_status gm_person_upload(struct gm_person *person, const struct gm_work_done *done);
-void gm_work_done_fini(struct gm_work_done *done);
+uint64_t gm_person_deliver(struct gm_person *person, const struct gm_handwork *done);
+enum gm_status gm_person_upload(struct gm_person *person, const struct gm_handwork *done);
 
 #endif

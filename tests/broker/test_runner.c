@@ -144,12 +144,12 @@ static void lab_make(struct gm_lab *lab)
 static uint64_t work_once(struct gm_person *person, const struct gm_lab *lab, uint8_t request)
 {
     struct gm_reply lease;
-    struct gm_work_done done;
+    struct gm_handwork done;
     cr_assert(gm_person_lease(person, request, 10000, &lease), "no task for request %u", request);
     gm_person_work(person, lab, &lease, &done);
     gm_reply_fini(&lease);
     uint64_t verdict = gm_person_deliver(person, &done);
-    gm_work_done_fini(&done);
+    gm_handwork_fini(&done);
     return verdict;
 }
 
@@ -245,7 +245,7 @@ Test(runner, blobs_move_in_pieces_and_only_to_whom_a_lease_names_them)
     uint8_t job[GM_ID_BYTES];
     struct gm_buf blob;
     struct gm_reply lease;
-    struct gm_work_done done;
+    struct gm_handwork done;
     office_init(&office);
     lab_make(&lab);
     gm_person_init(&house, HOUSE, office.port, &office.key.public_key);
@@ -278,7 +278,7 @@ Test(runner, blobs_move_in_pieces_and_only_to_whom_a_lease_names_them)
     cr_assert_eq(reply.message.type, GM_MESSAGE_ERROR);
     cr_assert_eq(reply.message.error.status, GM_REFUSED);
     gm_reply_fini(&reply);
-    gm_work_done_fini(&done);
+    gm_handwork_fini(&done);
     gm_person_fini(&house);
     gm_person_fini(&worker);
     gm_person_fini(&requester);
@@ -357,13 +357,13 @@ static void *helper_run(void *context)
     struct helper *helper = context;
     struct gm_person person;
     struct gm_reply lease;
-    struct gm_work_done done;
+    struct gm_handwork done;
     gm_person_init(&person, helper->number, helper->office->port, &helper->office->key.public_key);
     for (uint8_t request = 1; gm_person_lease(&person, request, 1500, &lease); request++) {
         gm_person_work(&person, helper->lab, &lease, &done);
         gm_reply_fini(&lease);
         helper->accepted += gm_person_deliver(&person, &done) == GM_VERDICT_ACCEPTED;
-        gm_work_done_fini(&done);
+        gm_handwork_fini(&done);
     }
     gm_person_fini(&person);
     return NULL;
