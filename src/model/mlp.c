@@ -4,8 +4,6 @@
     "activation": "relu", "loss": "cross_entropy"}
 
    "loss": cross_entropy (y holds classes) or mse (y holds `outputs` numbers per row). */
-#include <inttypes.h>
-#include <math.h>
 #include <stddef.h>
 
 #include "model/family.h"

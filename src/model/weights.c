@@ -1,6 +1,5 @@
 #include "model/weights.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
