@@ -17,17 +17,16 @@ struct verify {
     struct gm_key_public keys[VERIFY_KEYS_MAX];
 };
 
+/* From the command line alone: for other verbs GRADMILL_KEY is a secret key, which is not who a
+   person trusts. */
 static enum gm_status keys_read(const struct gm_args *args, struct verify *verify,
                                 struct gm_error *err)
 {
-    const char *last = gm_args_value(args, "--key"); /* the flag's, or the environment's */
     for (size_t i = 0; i < args->repeat_count; i++) {
         if (strcmp(args->repeats[i].name, "--key") != 0)
             continue;
         GM_TRY(gm_key_public_load(&verify->keys[verify->key_count++], args->repeats[i].value, err));
     }
-    if (verify->key_count == 0 && last != NULL)
-        GM_TRY(gm_key_public_load(&verify->keys[verify->key_count++], last, err));
     return GM_OK;
 }
 

@@ -80,7 +80,8 @@ sed 's/first.model/cut/' second.json >bad.json
 refuse 3 'cut.safetensors' bad.json
 
 # A device that is not here, a limit that is too small.
-expect 5 'scalar\|level' train job.json --level none --out refused
+expect 5 'level "mmx" does not run here, expected one of reference, scalar' train job.json --level mmx \
+    --out refused
 expect 4 'no backend "cuda9"' train job.json --backend cuda9 --out refused
 expect 5 '' train job.json --memory 1KiB --out refused
 [ ! -e refused/model.safetensors ] || fail "a limit was not kept"

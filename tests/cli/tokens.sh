@@ -92,3 +92,8 @@ expect 3 'not a token' verify bob.pub
 head -c 5000 /dev/zero >zeros.cose
 expect 3 'no token is longer' verify zeros.cose
 expect 4 'neither 64 hex digits nor a file' verify lease.cose --key 1234
+
+# Who is trusted is said on the command line: GRADMILL_KEY is a secret key to other verbs.
+GRADMILL_KEY=$PWD/bob
+export GRADMILL_KEY
+expect 0 'not trusted: no key was named' verify lease.cose
