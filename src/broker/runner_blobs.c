@@ -299,12 +299,13 @@ static enum gm_status company_read(struct company *company, struct gm_bytes byte
     return GM_OK;
 }
 
-static enum gm_status company_store(struct gm_broker_runner *runner, struct gm_request *request,
-                                    const struct company *company,
-                                    const uint8_t lease[static GM_ID_BYTES], struct gm_error *err)
+/* Moves what is to be stored to the front of the company. */
+static enum gm_status company_sift(struct gm_broker_runner *runner, struct gm_request *request,
+                                   struct company *company, const uint8_t lease[static GM_ID_BYTES],
+                                   struct gm_error *err)
 {
+    size_t wanted = 0;
     for (size_t i = 0; i < company->count; i++) {
-        struct gm_hash root;
         enum gm_status status =
             may_write(runner, request, &company->roots[i], company->sizes[i], lease);
         if (status == GM_EXISTS ||
@@ -312,9 +313,22 @@ static enum gm_status company_store(struct gm_broker_runner *runner, struct gm_r
             continue;
         if (status != GM_OK)
             return gm_error_set(err, status, "this key may not store this blob now");
-        GM_TRY(gm_blob_store_put(runner->blobs, company->blobs[i], &root, err));
-        hold_take(runner, &root);
+        company->blobs[wanted] = company->blobs[i];
+        company->roots[wanted++] = company->roots[i];
     }
+    company->count = wanted;
+    return GM_OK;
+}
+
+static enum gm_status company_store(struct gm_broker_runner *runner, struct gm_request *request,
+                                    struct company *company,
+                                    const uint8_t lease[static GM_ID_BYTES], struct gm_error *err)
+{
+    GM_TRY(company_sift(runner, request, company, lease, err));
+    GM_TRY(
+        gm_blob_store_put_many(runner->blobs, company->blobs, company->roots, company->count, err));
+    for (size_t i = 0; i < company->count; i++)
+        hold_take(runner, &company->roots[i]);
     return GM_OK;
 }
 

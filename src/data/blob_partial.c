@@ -218,6 +218,7 @@ static enum gm_status blob_name_locked(struct gm_blob_partial *partial, struct g
     (void)unlinkat(fd, gm_blob_file_name(have, &partial->root, ".have"), 0);
     entry->partial = false;
     entry->synced = false;
+    entry->serial = ++partial->store->serial;
     return GM_OK;
 }
 

@@ -86,13 +86,13 @@ static enum gm_status blob_name_locked(struct gm_blob_writer *writer, const stru
     }
     writer->path[0] = '\0'; /* it has its name: nothing to remove */
     if (entry != NULL) {    /* its pieces are not needed any more */
-        (void)unlinkat(store->folder_fd, gm_blob_file_name(name, root, ".have"), 0);
-        (void)unlinkat(store->folder_fd, gm_blob_file_name(name, root, ".part"), 0);
+        gm_blob_pieces_unlink(store, root);
         store->used_bytes -= entry->size_bytes;
     }
     added->size_bytes = writer->size_bytes;
     added->partial = false;
     added->synced = false;
+    added->serial = ++store->serial;
     added->holds++;
     writer->size_bytes = 0; /* the entry accounts for it */
     return GM_OK;

@@ -23,6 +23,13 @@ char *gm_blob_file_name(char out[GM_BLOB_NAME_CHARS], const struct gm_hash *root
     return out;
 }
 
+char *gm_blob_entry_file(char out[GM_BLOB_NAME_CHARS], const struct gm_blob_entry *entry)
+{
+    const struct gm_blob_pack *pack = entry->pack;
+    return gm_blob_file_name(out, pack != NULL ? &pack->name : &entry->root,
+                             pack != NULL ? ".pack" : "");
+}
+
 enum gm_status gm_blob_reserve_locked(struct gm_blob_store *store, uint64_t size_bytes,
                                       struct gm_error *err)
 {
@@ -77,20 +84,18 @@ enum gm_status gm_blob_pwrite(int fd, const char *name, const void *data, uint64
 
 /* ---- opening ---- */
 
-static void entry_unlink(struct gm_blob_store *store, const struct gm_blob_entry *entry)
+void gm_blob_pieces_unlink(struct gm_blob_store *store, const struct gm_hash *root)
 {
     char name[GM_BLOB_NAME_CHARS];
-    if (!entry->partial) {
-        (void)unlinkat(store->folder_fd, gm_blob_file_name(name, &entry->root, ""), 0);
-        return;
-    }
-    (void)unlinkat(store->folder_fd, gm_blob_file_name(name, &entry->root, ".have"), 0);
-    (void)unlinkat(store->folder_fd, gm_blob_file_name(name, &entry->root, ".part"), 0);
+    (void)unlinkat(store->folder_fd, gm_blob_file_name(name, root, ".have"), 0);
+    (void)unlinkat(store->folder_fd, gm_blob_file_name(name, root, ".part"), 0);
 }
 
-/* "<hex>" or "<hex>.part", a file: true. What writers left behind is removed here. */
+enum file_kind { FILE_WHOLE, FILE_PACK, FILE_PARTIAL };
+
+/* "<hex>", "<hex>.pack" or "<hex>.part", a file: true. What writers left behind is removed here. */
 static bool is_blob_file(struct gm_blob_store *store, const char *name, struct gm_hash *root,
-                         bool *partial, uint64_t *size_bytes)
+                         enum file_kind *kind, uint64_t *size_bytes)
 {
     char hex[GM_HASH_HEX_SIZE];
     (void)snprintf(hex, sizeof hex, "%.64s", name);
@@ -100,7 +105,9 @@ static bool is_blob_file(struct gm_blob_store *store, const char *name, struct g
         return false;
     const char *suffix = name + 64;
     struct stat info;
-    *partial = strcmp(suffix, ".part") == 0;
+    *kind = strcmp(suffix, ".part") == 0   ? FILE_PARTIAL
+            : strcmp(suffix, ".pack") == 0 ? FILE_PACK
+                                           : FILE_WHOLE;
     if (strcmp(suffix, ".have") == 0) { /* of no use without its bytes */
         char part[GM_BLOB_NAME_CHARS];
         gm_blob_file_name(part, root, ".part");
@@ -108,7 +115,7 @@ static bool is_blob_file(struct gm_blob_store *store, const char *name, struct g
             (void)unlinkat(store->folder_fd, name, 0);
         return false;
     }
-    if ((*suffix != '\0' && !*partial) ||
+    if ((*suffix != '\0' && *kind == FILE_WHOLE) ||
         fstatat(store->folder_fd, name, &info, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(info.st_mode))
         return false;
     *size_bytes = (uint64_t)info.st_size;
@@ -119,24 +126,29 @@ static enum gm_status file_count(struct gm_blob_store *store, const char *name,
                                  struct gm_error *err)
 {
     struct gm_hash root;
-    bool partial;
+    enum file_kind kind;
     uint64_t size_bytes;
-    if (!is_blob_file(store, name, &root, &partial, &size_bytes))
+    if (!is_blob_file(store, name, &root, &kind, &size_bytes))
         return GM_OK;
+    if (kind == FILE_PACK)
+        return gm_blob_pack_count(store, &root, size_bytes, err);
     struct gm_blob_entry *entry = gm_blob_table_find(&store->table, &root);
-    if (entry != NULL) { /* a crash came between the whole blob's name and the end of its pieces */
-        struct gm_blob_entry pieces = {.root = root, .partial = true};
-        entry_unlink(store, &pieces);
+    if (entry != NULL && kind == FILE_PARTIAL) { /* a crash came between its name and their end */
+        gm_blob_pieces_unlink(store, &root);
+        return GM_OK;
+    }
+    if (entry != NULL && entry->partial) {
+        gm_blob_pieces_unlink(store, &root);
         store->used_bytes -= entry->size_bytes;
-        size_bytes = partial ? entry->size_bytes : size_bytes;
-        partial = false;
+    } else if (entry != NULL) { /* it lies in a pack, too */
+        gm_blob_pack_leave(store, entry);
     } else {
         entry = gm_blob_table_add(&store->table, &root);
     }
     if (entry == NULL)
         return gm_error_set(err, GM_NO_MEMORY, "%s: not enough memory", store->folder);
     entry->size_bytes = size_bytes;
-    entry->partial = partial;
+    entry->partial = kind == FILE_PARTIAL;
     entry->synced = true; /* it survived */
     store->used_bytes += size_bytes;
     return GM_OK;
@@ -193,6 +205,11 @@ void gm_blob_store_close(struct gm_blob_store *store)
     if (store->folder_fd >= 0)
         (void)close(store->folder_fd);
     gm_blob_table_clear(&store->table);
+    while (store->packs != NULL) {
+        struct gm_blob_pack *pack = store->packs;
+        store->packs = pack->next;
+        gm_mem_free(pack);
+    }
     (void)pthread_mutex_destroy(&store->lock);
     gm_mem_free(store->folder);
     gm_mem_free(store);
@@ -212,23 +229,42 @@ bool gm_blob_store_has(struct gm_blob_store *store, const struct gm_hash *root,
     return whole;
 }
 
+/* Where a whole blob lies: the name of its file, and its place in it. */
+static bool blob_place(struct gm_blob_store *store, const struct gm_hash *root,
+                       char file[GM_BLOB_NAME_CHARS], uint64_t *offset_bytes, uint64_t *size_bytes)
+{
+    (void)pthread_mutex_lock(&store->lock);
+    const struct gm_blob_entry *entry = gm_blob_table_find(&store->table, root);
+    bool whole = entry != NULL && !entry->partial;
+    if (whole) {
+        gm_blob_entry_file(file, entry);
+        *offset_bytes = entry->offset_bytes;
+        *size_bytes = entry->size_bytes;
+    }
+    (void)pthread_mutex_unlock(&store->lock);
+    return whole;
+}
+
 enum gm_status gm_blob_store_read(struct gm_blob_store *store, const struct gm_hash *root,
                                   uint64_t offset_bytes, void *out, uint64_t size_bytes,
                                   struct gm_error *err)
 {
     char name[GM_BLOB_NAME_CHARS];
+    char file[GM_BLOB_NAME_CHARS];
     gm_blob_file_name(name, root, "");
+    uint64_t start_bytes;
     uint64_t blob_bytes;
-    if (!gm_blob_store_has(store, root, &blob_bytes))
+    if (!blob_place(store, root, file, &start_bytes, &blob_bytes))
         return gm_error_set(err, GM_NOT_FOUND, "blob %s is not in %s", name, store->folder);
     if (offset_bytes > blob_bytes || size_bytes > blob_bytes - offset_bytes)
         return gm_error_set(err, GM_INVALID,
                             "blob %s: %" PRIu64 " bytes at %" PRIu64 " asked for, it has %" PRIu64,
                             name, size_bytes, offset_bytes, blob_bytes);
-    int fd = openat(store->folder_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    int fd = openat(store->folder_fd, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0)
-        return gm_error_errno(err, errno, name, "cannot open");
-    enum gm_status status = gm_blob_pread(fd, name, out, size_bytes, offset_bytes, err);
+        return gm_error_errno(err, errno, file, "cannot open");
+    enum gm_status status =
+        gm_blob_pread(fd, file, out, size_bytes, start_bytes + offset_bytes, err);
     (void)close(fd);
     return status;
 }
@@ -244,9 +280,17 @@ enum gm_status gm_blob_store_reader(void *store, const struct gm_hash *root, uin
 /* The lock is held. Frees the entry. */
 static void entry_remove(struct gm_blob_store *store, struct gm_blob_entry *entry)
 {
-    entry_unlink(store, entry);
-    store->used_bytes -= entry->size_bytes;
     struct gm_hash root = entry->root;
+    char name[GM_BLOB_NAME_CHARS];
+    if (entry->pack != NULL) {
+        gm_blob_pack_leave(store, entry);
+    } else {
+        store->used_bytes -= entry->size_bytes;
+        if (entry->partial)
+            gm_blob_pieces_unlink(store, &root);
+        else
+            (void)unlinkat(store->folder_fd, gm_blob_file_name(name, &root, ""), 0);
+    }
     gm_blob_table_remove(&store->table, &root);
 }
 
@@ -296,38 +340,4 @@ uint64_t gm_blob_store_used_bytes(struct gm_blob_store *store)
 uint64_t gm_blob_store_quota_bytes(const struct gm_blob_store *store)
 {
     return store->quota_bytes;
-}
-
-static enum gm_status file_sync(struct gm_blob_store *store, const struct gm_hash *root,
-                                struct gm_error *err)
-{
-    char name[GM_BLOB_NAME_CHARS];
-    int fd = openat(store->folder_fd, gm_blob_file_name(name, root, ""),
-                    O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (fd < 0)
-        return gm_error_errno(err, errno, name, "cannot open");
-    int rc = fsync(fd);
-    int error_number = errno;
-    (void)close(fd);
-    return rc == 0 ? GM_OK : gm_error_errno(err, error_number, name, "cannot sync");
-}
-
-/* The lock is held throughout: the disk is busy anyway. */
-enum gm_status gm_blob_store_sync(struct gm_blob_store *store, struct gm_error *err)
-{
-    enum gm_status status = GM_OK;
-    (void)pthread_mutex_lock(&store->lock);
-    for (size_t i = 0; i < GM_BLOB_BUCKETS && status == GM_OK; i++) {
-        struct gm_blob_entry *entry = store->table.buckets[i];
-        for (; entry != NULL && status == GM_OK; entry = entry->next) {
-            if (entry->synced || entry->partial)
-                continue;
-            status = file_sync(store, &entry->root, err);
-            entry->synced = status == GM_OK;
-        }
-    }
-    if (status == GM_OK && fsync(store->folder_fd) != 0)
-        status = gm_error_errno(err, errno, store->folder, "cannot sync");
-    (void)pthread_mutex_unlock(&store->lock);
-    return status;
 }

@@ -1,5 +1,5 @@
-/* A folder of blobs, each a file named by its BLAKE3 in hex: whole ones, and ones whose pieces are
-   still arriving.
+/* A folder of blobs: whole ones, each a file named by its BLAKE3 in hex or one of several in a
+   file, and ones whose pieces are still arriving.
 
    Every blob counts its holds. Releasing the last one removes the file. After gm_blob_store_open
    nothing is held: the owner holds what its records name, then sweeps the rest away. What fails
@@ -41,7 +41,8 @@ void gm_blob_store_release(struct gm_blob_store *store, const struct gm_hash *ro
 /* Removes everything that is not held and not being written. */
 void gm_blob_store_sweep(struct gm_blob_store *store);
 
-/* Bytes in use: whole blobs, partial ones at full size, and what writers have written so far. */
+/* Bytes in use: whole blobs, partial ones at full size, files of several blobs as long as one of
+   them is there, and what writers have written so far. */
 uint64_t gm_blob_store_used_bytes(struct gm_blob_store *store);
 uint64_t gm_blob_store_quota_bytes(const struct gm_blob_store *store); /* 0: none */
 
@@ -63,6 +64,12 @@ void gm_blob_writer_discard(struct gm_blob_writer *writer); /* NULL is allowed *
 /* All at once. */
 enum gm_status gm_blob_store_put(struct gm_blob_store *store, struct gm_bytes bytes,
                                  struct gm_hash *root, struct gm_error *err) GM_MUST_USE;
+/* Several small blobs, names[i] that of blobs[i], each held once more for the caller; all or none.
+   They share a file: making, syncing and removing a file costs more than writing a small one, and a
+   step of training leaves hundreds. Room is free again when the last of them is released. */
+enum gm_status gm_blob_store_put_many(struct gm_blob_store *store, const struct gm_bytes *blobs,
+                                      const struct gm_hash *names, size_t count,
+                                      struct gm_error *err) GM_MUST_USE;
 
 /* ---- receiving a blob in pieces (trust/blob_tree.h), in any order, across restarts ---- */
 struct gm_blob_partial;

@@ -10,13 +10,18 @@
 
 enum { GM_BLOB_BUCKETS = 4096 };
 
+struct gm_blob_pack;
+
 struct gm_blob_entry {
     struct gm_hash root;
     uint64_t size_bytes;
     uint32_t holds;
-    bool partial; /* pieces are still missing */
-    bool open;    /* a gm_blob_partial is at work on it */
-    bool synced;  /* on the disk, not just in the system's memory */
+    bool partial;              /* pieces are still missing */
+    bool open;                 /* a gm_blob_partial is at work on it */
+    bool synced;               /* on the disk, not just in the system's memory */
+    uint64_t serial;           /* which file of that name it is: one that comes back is another */
+    struct gm_blob_pack *pack; /* the file that holds it among others; NULL: one of its own */
+    uint64_t offset_bytes;     /* in the pack */
     struct gm_blob_entry *next;
 };
 
