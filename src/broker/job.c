@@ -15,10 +15,11 @@ static enum gm_status task_ensure(struct gm_broker_job *job, struct gm_task_id i
     return status == GM_EXISTS ? GM_OK : status;
 }
 
-static bool accepted(const struct gm_broker_job *job, struct gm_task_id id)
+/* A result that others may build on. On one that diverged nothing is built: the job ends there. */
+static bool usable(const struct gm_broker_job *job, struct gm_task_id id)
 {
     const struct gm_broker_task *task = gm_broker_task_find(job, id);
-    return task != NULL && task->state == GM_BROKER_ACCEPTED;
+    return task != NULL && task->state == GM_BROKER_ACCEPTED && !task->diverged;
 }
 
 /* The task that consumes result (level, index): the reduction above it, or the update. */
@@ -48,7 +49,7 @@ enum gm_status gm_broker_job_follow(struct gm_broker_job *job, const struct gm_b
         uint32_t count;
         gm_graph_operands(recipe, next, &first, &count);
         for (uint32_t i = first; i < first + count; i++) {
-            if (!accepted(job, gm_graph_result(recipe, next.step, next.level - 1, i)))
+            if (!usable(job, gm_graph_result(recipe, next.step, next.level - 1, i)))
                 return GM_OK;
         }
     }
@@ -66,7 +67,7 @@ enum gm_status gm_broker_job_fill(struct gm_broker_job *job)
     /* The list may grow and move under the loop; a task that is added is not accepted yet. */
     for (size_t i = 0; i < job->task_count; i++) {
         const struct gm_broker_task *task = job->tasks[i];
-        if (task->id.step == job->step && task->state == GM_BROKER_ACCEPTED &&
+        if (task->id.step == job->step && usable(job, task->id) &&
             (task->id.kind == GM_TASK_GRADIENT || task->id.kind == GM_TASK_REDUCE))
             GM_TRY(gm_broker_job_follow(job, task));
     }

@@ -259,6 +259,72 @@ Test(broker, a_liar_is_banned_by_proof_and_told_so)
     gm_lab_fini(&lab);
 }
 
+/* A step diverges while an earlier result waits for its replay. That result is a lie: the job did
+   not end, and goes back. */
+Test(broker, a_job_does_not_end_on_what_a_pending_replay_may_undo)
+{
+    struct gm_desk desk;
+    struct gm_lab lab;
+    struct gm_handwork lie;
+    struct gm_handwork replay;
+    struct gm_handwork diverged;
+    struct gm_lab_options options = usual;
+    uint8_t job[GM_ID_BYTES];
+    options.shard_count = 2;
+    options.replay_ppm = GM_PPM;
+    gm_lab_init(&lab, &options);
+    gm_desk_init(&desk);
+    desk.config.replay_first = 1;
+    gm_desk_restart(&desk);
+    gm_desk_submit(&desk, &lab, job);
+    cr_assert_eq(gm_desk_work(&desk, GM_DESK_HOUSE, &lab, 1), GM_VERDICT_ACCEPTED);
+    /* Step 0: the worker earns trust. Its replay, the other gradient, reduction, update. */
+    cr_assert_eq(gm_desk_work(&desk, GM_DESK_WORKER, &lab, 1), GM_VERDICT_PENDING);
+    for (uint8_t i = 2; i < 6; i++)
+        cr_assert_eq(gm_desk_work(&desk, GM_DESK_HOUSE, &lab, i), GM_VERDICT_ACCEPTED);
+    cr_assert_eq(gm_desk_job(&desk, job).step, 1);
+
+    /* Step 1: it lies and is believed; the replay begins, but the step is over first. */
+    const struct gm_message *reply = gm_desk_lease(&desk, GM_DESK_WORKER, 2);
+    gm_handwork_do(&lie, &lab, &reply->lease);
+    gm_handwork_lie(&lie, &lab, &reply->lease);
+    gm_handwork_sign(&lie, &desk.keys[GM_DESK_WORKER]);
+    cr_assert_eq(gm_desk_attest(&desk, GM_DESK_WORKER, &lie)->type, GM_MESSAGE_RECEIPT);
+    cr_assert_eq(gm_desk_upload(&desk, GM_DESK_WORKER, &lie)->verdict.state, GM_VERDICT_ACCEPTED);
+    gm_handwork_do(&replay, &lab, &gm_desk_lease(&desk, GM_DESK_HOUSE, 10)->lease);
+    cr_assert(gm_hash_equal(&replay.said.work.task, &lie.said.work.task));
+    gm_handwork_sign(&replay, &desk.keys[GM_DESK_HOUSE]);
+    for (uint8_t i = 11; i < 14; i++)
+        cr_assert_eq(gm_desk_work(&desk, GM_DESK_HOUSE, &lab, i), GM_VERDICT_ACCEPTED);
+    cr_assert_eq(gm_desk_job(&desk, job).step, 2);
+
+    /* Step 2 diverges. */
+    gm_handwork_do(&diverged, &lab, &gm_desk_lease(&desk, GM_DESK_HOUSE, 20)->lease);
+    diverged.said.work.status = GM_WORK_DIVERGED;
+    gm_handwork_sign(&diverged, &desk.keys[GM_DESK_HOUSE]);
+    cr_assert_eq(gm_desk_attest(&desk, GM_DESK_HOUSE, &diverged)->type, GM_MESSAGE_RECEIPT);
+    cr_assert_eq(gm_desk_upload(&desk, GM_DESK_HOUSE, &diverged)->verdict.state,
+                 GM_VERDICT_ACCEPTED);
+    cr_assert_eq(gm_desk_job(&desk, job).state, GM_JOB_RUNNING);
+    cr_assert_eq(gm_desk_lease(&desk, GM_DESK_HOUSE, 21)->type, GM_MESSAGE_LEASE_NONE,
+                 "work on a step that diverged");
+
+    cr_assert_eq(gm_desk_attest(&desk, GM_DESK_HOUSE, &replay)->type, GM_MESSAGE_RECEIPT);
+    cr_assert_eq(gm_desk_job(&desk, job).rewinds, 1);
+    cr_assert_eq(gm_desk_job(&desk, job).step, 1);
+    cr_assert_eq(gm_desk_job(&desk, job).state, GM_JOB_RUNNING);
+    /* The replay is now the result. */
+    cr_assert_eq(gm_desk_upload(&desk, GM_DESK_HOUSE, &replay)->verdict.state, GM_VERDICT_ACCEPTED);
+    for (uint8_t i = 30; i < 33; i++)
+        cr_assert_eq(gm_desk_work(&desk, GM_DESK_HOUSE, &lab, i), GM_VERDICT_ACCEPTED);
+    cr_assert_eq(gm_desk_job(&desk, job).step, 2);
+    gm_handwork_fini(&lie);
+    gm_handwork_fini(&replay);
+    gm_handwork_fini(&diverged);
+    gm_desk_fini(&desk);
+    gm_lab_fini(&lab);
+}
+
 Test(broker, waiting_workers_are_answered_when_a_task_is_ready_or_their_time_is_over)
 {
     struct gm_desk desk;

@@ -237,6 +237,30 @@ Test(market, a_job_that_diverges_stops_where_it_does_alone)
     gm_lab_fini(&lab);
 }
 
+Test(market, a_job_that_went_back_over_a_lie_diverges_where_it_does_alone)
+{
+    struct gm_lab_options job = usual;
+    struct gm_lab lab;
+    uint64_t rewinds = 0;
+    job.step_count = 14;
+    job.diverge_step = 9;
+    job.replay_ppm = GM_PPM;
+    gm_lab_init(&lab, &job);
+    for (uint64_t seed = 1; seed <= 12; seed++) {
+        struct gm_sim_options options = calm(&lab, 1, seed);
+        options.worker_count = 2;
+        options.liar_count = 1;
+        options.lie_after = 12 + (uint32_t)seed / 2;
+        options.house_slow = 6;
+        struct gm_sim *sim = run_to_end(&options);
+        expect_alone(sim, 0, &lab, GM_JOB_DIVERGED, 9, seed);
+        rewinds += gm_sim_job(sim, 0)->rewinds;
+        gm_sim_free(sim);
+    }
+    cr_assert_gt(rewinds, 1, "%llu times back", (unsigned long long)rewinds);
+    gm_lab_fini(&lab);
+}
+
 Test(market, several_jobs_share_the_workers_and_keep_to_themselves)
 {
     struct gm_lab labs[3];
