@@ -82,6 +82,7 @@ void peers_open(struct peer peers[PEER_COUNT], unsigned thread_count)
     snprintf(count, sizeof count, "%u", thread_count);
     setenv("OMP_NUM_THREADS", count, 1);
     setenv("OPENBLAS_NUM_THREADS", count, 1);
+    unsetenv("OPENBLAS_L2_SIZE"); /* set for another program; the library measures it itself */
     choose_openblas_kernels();
     peers[0] = (struct peer){.name = "oneDNN", .run = run_onednn};
     peers[1] = (struct peer){.name = "OpenBLAS", .run = run_openblas};
