@@ -245,17 +245,19 @@ static const struct gm_option generate_options[] = {
     {NULL,              NULL,   NULL,                                             NULL },
 };
 
+static const char generate_details[] =
+    "The model's config.json must lie beside its weights. Models with a vocabulary of\n"
+    "256 are models of bytes: the prompt and the answer are text. Others take and\n"
+    "show token ids. The same command gives the same text on every machine.\n"
+    "With --json, \"text\" has U+FFFD for what is not UTF-8; \"tokens\" are exact.";
+
 const struct gm_verb gm_verb_generate = {
-    .text =
-        {.name = "generate",
-               .usage = "DIR|MODEL.safetensors --prompt TEXT [options]",
-               .summary = "let a trained model go on with a text",
-               .details =
-             "The model's config.json must lie beside its weights. Models with a vocabulary of\n"
-             "256 are models of bytes: the prompt and the answer are text. Others take and\n"
-             "show token ids. The same command gives the same text on every machine.\n"
-             "With --json, \"text\" has U+FFFD for what is not UTF-8; \"tokens\" are exact.", .options = generate_options,
-               .operands_min = 1,
-               .operands_max = 1},
+    .text = {.name = "generate",
+             .usage = "DIR|MODEL.safetensors --prompt TEXT [options]",
+             .summary = "let a trained model go on with a text",
+             .details = generate_details,
+             .options = generate_options,
+             .operands_min = 1,
+             .operands_max = 1},
     .run = generate_run,
 };

@@ -162,18 +162,20 @@ static const struct gm_option grad_options[] = {
     {NULL,            NULL,   NULL,                                               NULL},
 };
 
+static const char grad_details[] =
+    "Taken at the job's first weights: those it names, or those its init_seed gives.\n"
+    "FILE holds \"loss\" (1) and one tensor per weight, under the weight's name and in\n"
+    "its shape: what loss.backward() leaves in PyTorch when the loss is the mean over\n"
+    "all targets of the batch. All tensors are f32, token ids in the batch's file\n"
+    "too: whole numbers below 2^24 are exact.";
+
 const struct gm_verb gm_verb_grad = {
-    .text =
-        {.name = "grad",
-               .usage = "JOB --out FILE.safetensors [options]",
-               .summary = "write one batch's loss and gradients, to compare them",
-               .details =
-             "Taken at the job's first weights: those it names, or those its init_seed gives.\n"
-             "FILE holds \"loss\" (1) and one tensor per weight, under the weight's name and in\n"
-             "its shape: what loss.backward() leaves in PyTorch when the loss is the mean over\n"
-             "all targets of the batch. All tensors are f32, token ids in the batch's file\n"
-             "too: whole numbers below 2^24 are exact.", .options = grad_options,
-               .operands_min = 1,
-               .operands_max = 1},
+    .text = {.name = "grad",
+             .usage = "JOB --out FILE.safetensors [options]",
+             .summary = "write one batch's loss and gradients, to compare them",
+             .details = grad_details,
+             .options = grad_options,
+             .operands_min = 1,
+             .operands_max = 1},
     .run = grad_run,
 };

@@ -115,17 +115,19 @@ static const struct gm_option key_options[] = {
     {NULL,     NULL, NULL,              NULL},
 };
 
+static const char key_details[] =
+    "new writes a secret key to FILE, readable by its owner alone, and the public key\n"
+    "to FILE.pub; what is there already is not replaced. show takes a secret or a\n"
+    "public key file and never prints a secret. The thumbprint (RFC 9679) is the name\n"
+    "by which tokens refer to a key.";
+
 const struct gm_verb gm_verb_key = {
-    .text =
-        {.name = "key",
-               .usage = "new FILE | show FILE",
-               .summary = "make a key, or show the public part of one",
-               .details =
-             "new writes a secret key to FILE, readable by its owner alone, and the public key\n"
-             "to FILE.pub; what is there already is not replaced. show takes a secret or a\n"
-             "public key file and never prints a secret. The thumbprint (RFC 9679) is the name\n"
-             "by which tokens refer to a key.", .options = key_options,
-               .operands_min = 2,
-               .operands_max = 2},
+    .text = {.name = "key",
+             .usage = "new FILE | show FILE",
+             .summary = "make a key, or show the public part of one",
+             .details = key_details,
+             .options = key_options,
+             .operands_min = 2,
+             .operands_max = 2},
     .run = key_run,
 };

@@ -59,7 +59,7 @@ static int verb_run(const struct gm_verb *verb, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    /* A closed pipe and a file at its size limit are errors of the write, not ends of the process. */
+    /* A closed pipe and a file at its size limit are errors of a write, no end of the process. */
     (void)signal(SIGPIPE, SIG_IGN);
     (void)signal(SIGXFSZ, SIG_IGN);
     if (argc < 2) {

@@ -180,29 +180,34 @@ struct kind {
     const char *proves; /* lines joined by \n */
 };
 
+static const char attestation_proves[] =
+    "The holder of the signer's key states that this task gave these outputs. Together\n"
+    "with the broker's receipt it is proven that the outputs were committed to between\n"
+    "the nonce and the receipt. It does not prove by itself that they are right (replays\n"
+    "and audits do), nor which device computed them; its clock is the worker's own.";
+
+static const char lease_proves[] =
+    "The broker promised this task to the worker's key alone until the\n"
+    "deadline. It proves nothing about any work.";
+
+static const char receipt_proves[] =
+    "The broker had the attestation of this name by then. The elapsed time\n"
+    "is by the broker's one clock, from the nonce to the arrival; where none\n"
+    "is stated, none is claimed. It says nothing about whether the work is\n"
+    "right.";
+
+static const char verdict_proves[] =
+    "What the broker made of the attestation of this name: accepted (no\n"
+    "replay), replayed (a replay gave the same outputs), rejected (a replay\n"
+    "gave others) or void (not used). It is the broker's word.";
+
 static const struct kind *kind_find(enum gm_token_kind kind)
 {
     static const struct kind kinds[GM_TOKEN_KIND_COUNT] = {
-        [GM_TOKEN_ATTESTATION] =
-            {attestation_open,
-                                    "The holder of the signer's key states that this task gave these outputs. Together\n"
-             "with the broker's receipt it is proven that the outputs were committed to between\n"
-             "the nonce and the receipt. It does not prove by itself that they are right (replays\n"
-             "and audits do), nor which device computed them; its clock is the worker's own."},
-        [GM_TOKEN_LEASE] = {lease_open,
-                                    "The broker promised this task to the worker's key alone until the\n"
-                            "deadline. It proves nothing about any work."                    },
-        [GM_TOKEN_RECEIPT] =
-            {receipt_open,
-                                    "The broker had the attestation of this name by then. The elapsed time\n"
-             "is by the broker's one clock, from the nonce to the arrival; where none\n"
-             "is stated, none is claimed. It says nothing about whether the work is\n"
-             "right."                                                                        },
-        [GM_TOKEN_VERDICT] =
-            {verdict_open,
-                                    "What the broker made of the attestation of this name: accepted (no\n"
-             "replay), replayed (a replay gave the same outputs), rejected (a replay\n"
-             "gave others) or void (not used). It is the broker's word."                     },
+        [GM_TOKEN_ATTESTATION] = {attestation_open, attestation_proves},
+        [GM_TOKEN_LEASE] = {lease_open,       lease_proves      },
+        [GM_TOKEN_RECEIPT] = {receipt_open,     receipt_proves    },
+        [GM_TOKEN_VERDICT] = {verdict_open,     verdict_proves    },
     };
     return &kinds[kind];
 }

@@ -96,17 +96,19 @@ static const struct gm_option verify_options[] = {
     {NULL,     NULL,  NULL,              NULL},
 };
 
+static const char verify_details[] =
+    "Needs no network. A token is valid when it is strictly encoded and signed by the\n"
+    "key it carries; it is trusted only when you named that key with --key. Ends with\n"
+    "7 when the signature is wrong, or when --key was given and the signer is\n"
+    "another, and with 3 when FILE is no token (docs/format-attest.md).";
+
 const struct gm_verb gm_verb_verify = {
-    .text =
-        {.name = "verify",
-               .usage = "FILE [--key KEY]... [--json]",
-               .summary = "check a token: attestation, lease, receipt or verdict",
-               .details =
-             "Needs no network. A token is valid when it is strictly encoded and signed by the\n"
-             "key it carries; it is trusted only when you named that key with --key. Ends with\n"
-             "7 when the signature is wrong, or when --key was given and the signer is\n"
-             "another, and with 3 when FILE is no token (docs/format-attest.md).", .options = verify_options,
-               .operands_min = 1,
-               .operands_max = 1},
+    .text = {.name = "verify",
+             .usage = "FILE [--key KEY]... [--json]",
+             .summary = "check a token: attestation, lease, receipt or verdict",
+             .details = verify_details,
+             .options = verify_options,
+             .operands_min = 1,
+             .operands_max = 1},
     .run = verify_run,
 };
