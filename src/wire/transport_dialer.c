@@ -1,5 +1,6 @@
 #include "wire/transport.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -13,13 +14,22 @@
 
 enum { RECONNECT_MS_MIN = 100, RECONNECT_MS_MAX = 3000 };
 
+/* One that runs; lives on its thread's stack. */
+struct exchange {
+    struct exchange *next;
+    nng_aio *aio;
+    nng_ctx ctx;
+};
+
 struct gm_dialer {
     nng_socket socket;
     nng_dialer handle;
-    atomic_bool started;
-    atomic_bool stopped;
     size_t frame_bytes_max;
     char *address;
+    atomic_bool started;
+    pthread_mutex_t lock; /* guards what follows */
+    struct exchange *running;
+    bool stopped;
 };
 
 enum gm_status gm_nng_error(struct gm_error *err, int rv, const char *address, const char *what)
@@ -75,7 +85,9 @@ enum gm_status gm_dialer_open(const char *address, size_t frame_bytes_max, struc
     }
     dialer->frame_bytes_max = frame_bytes_max;
     dialer->address = copy;
-    int rv = socket_make(dialer);
+    int rv = pthread_mutex_init(&dialer->lock, NULL) == 0 ? 0 : NNG_ENOMEM;
+    if (rv == 0 && (rv = socket_make(dialer)) != 0)
+        (void)pthread_mutex_destroy(&dialer->lock);
     if (rv != 0) {
         gm_mem_free(copy);
         gm_mem_free(dialer);
@@ -85,10 +97,16 @@ enum gm_status gm_dialer_open(const char *address, size_t frame_bytes_max, struc
     return GM_OK;
 }
 
+/* Ends the waiting, not the socket: closing that while another thread is inside nng_ctx_send is a
+   use after free in 1.5.2. A stopped aio starts nothing again, so none slips through between its
+   sending and its receiving. */
 void gm_dialer_stop(struct gm_dialer *dialer)
 {
-    atomic_store(&dialer->stopped, true);
-    (void)nng_close(dialer->socket);
+    (void)pthread_mutex_lock(&dialer->lock);
+    dialer->stopped = true;
+    for (struct exchange *exchange = dialer->running; exchange != NULL; exchange = exchange->next)
+        nng_aio_stop(exchange->aio);
+    (void)pthread_mutex_unlock(&dialer->lock);
 }
 
 void gm_dialer_close(struct gm_dialer *dialer)
@@ -96,6 +114,7 @@ void gm_dialer_close(struct gm_dialer *dialer)
     if (dialer == NULL)
         return;
     (void)nng_close(dialer->socket);
+    (void)pthread_mutex_destroy(&dialer->lock);
     gm_mem_free(dialer->address);
     gm_mem_free(dialer);
 }
@@ -112,25 +131,73 @@ static void time_allow(nng_aio *aio, uint64_t until_ms)
     nng_aio_set_timeout(aio, left_ms > INT32_MAX ? INT32_MAX : (nng_duration)left_ms);
 }
 
-/* On success *reply is the caller's. */
-static int exchange(nng_ctx ctx, nng_aio *aio, nng_msg *request, uint64_t until_ms, nng_msg **reply)
+static int exchange_begin(struct gm_dialer *dialer, struct exchange *exchange)
 {
-    time_allow(aio, until_ms);
-    nng_aio_set_msg(aio, request);
-    nng_ctx_send(ctx, aio);
-    nng_aio_wait(aio);
-    int rv = nng_aio_result(aio);
+    int rv = nng_ctx_open(&exchange->ctx, dialer->socket);
+    if (rv != 0)
+        return rv;
+    if ((rv = nng_aio_alloc(&exchange->aio, NULL, NULL)) != 0) {
+        (void)nng_ctx_close(exchange->ctx);
+        return rv;
+    }
+    (void)pthread_mutex_lock(&dialer->lock);
+    if (dialer->stopped)
+        nng_aio_stop(exchange->aio);
+    exchange->next = dialer->running;
+    dialer->running = exchange;
+    (void)pthread_mutex_unlock(&dialer->lock);
+    return 0;
+}
+
+/* Says whether the dialer was stopped meanwhile. */
+static bool exchange_end(struct gm_dialer *dialer, struct exchange *exchange)
+{
+    (void)pthread_mutex_lock(&dialer->lock);
+    bool stopped = dialer->stopped;
+    struct exchange **link = &dialer->running;
+    while (*link != exchange)
+        link = &(*link)->next;
+    *link = exchange->next;
+    (void)pthread_mutex_unlock(&dialer->lock);
+    nng_aio_free(exchange->aio);
+    (void)nng_ctx_close(exchange->ctx);
+    return stopped;
+}
+
+/* Takes the request over. On success *reply is the caller's. */
+static int exchange_run(struct exchange *exchange, nng_msg *request, uint64_t until_ms,
+                        nng_msg **reply)
+{
+    time_allow(exchange->aio, until_ms);
+    nng_aio_set_msg(exchange->aio, request);
+    nng_ctx_send(exchange->ctx, exchange->aio);
+    nng_aio_wait(exchange->aio);
+    int rv = nng_aio_result(exchange->aio);
     if (rv != 0) {
         nng_msg_free(request);
         return rv;
     }
-    time_allow(aio, until_ms);
-    nng_ctx_recv(ctx, aio);
-    nng_aio_wait(aio);
-    rv = nng_aio_result(aio);
+    time_allow(exchange->aio, until_ms);
+    nng_ctx_recv(exchange->ctx, exchange->aio);
+    nng_aio_wait(exchange->aio);
+    rv = nng_aio_result(exchange->aio);
     if (rv == 0)
-        *reply = nng_aio_get_msg(aio);
+        *reply = nng_aio_get_msg(exchange->aio);
     return rv;
+}
+
+static int message_exchange(struct gm_dialer *dialer, nng_msg *request, uint64_t until_ms,
+                            nng_msg **reply)
+{
+    struct exchange exchange;
+    int rv = exchange_begin(dialer, &exchange);
+    if (rv != 0) {
+        nng_msg_free(request);
+        return rv;
+    }
+    rv = exchange_run(&exchange, request, until_ms, reply);
+    bool stopped = exchange_end(dialer, &exchange);
+    return rv != 0 && stopped ? NNG_ECLOSED : rv;
 }
 
 enum gm_status gm_dialer_exchange(struct gm_dialer *dialer, struct gm_bytes request,
@@ -138,25 +205,12 @@ enum gm_status gm_dialer_exchange(struct gm_dialer *dialer, struct gm_bytes requ
 {
     uint64_t until_ms = now_ms() + wait_ms;
     nng_msg *message = gm_nng_message(request);
+    nng_msg *answer = NULL;
     if (message == NULL)
         return gm_error_set(err, GM_NO_MEMORY, "%s: not enough memory", dialer->address);
     if (!atomic_exchange(&dialer->started, true))
         (void)nng_dialer_start(dialer->handle, NNG_FLAG_NONBLOCK); /* failures show below */
-    nng_ctx ctx;
-    nng_aio *aio = NULL;
-    int rv = nng_ctx_open(&ctx, dialer->socket);
-    if (rv == 0 && (rv = nng_aio_alloc(&aio, NULL, NULL)) != 0)
-        (void)nng_ctx_close(ctx);
-    if (rv != 0) {
-        nng_msg_free(message);
-        return gm_nng_error(err, rv, dialer->address, "cannot send");
-    }
-    nng_msg *answer = NULL;
-    rv = exchange(ctx, aio, message, until_ms, &answer);
-    nng_aio_free(aio);
-    (void)nng_ctx_close(ctx);
-    if (rv != 0 && atomic_load(&dialer->stopped))
-        rv = NNG_ECLOSED; /* and not what its connection died of */
+    int rv = message_exchange(dialer, message, until_ms, &answer);
     if (rv != 0)
         return gm_nng_error(err, rv, dialer->address, "no answer");
     gm_buf_append(reply, nng_msg_body(answer), nng_msg_len(answer));

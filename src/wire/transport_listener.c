@@ -35,6 +35,8 @@ struct gm_listener {
     void *ctx;
     uint16_t port;
     struct receiver receivers[RECEIVERS];
+    pthread_rwlock_t sending; /* read: a reply is on its way into nng; write: it is being stopped */
+    bool stopped;             /* guarded by `sending` */
     pthread_mutex_t lock; /* guards what follows; taken inside nng's callbacks, never around nng */
     struct connection *connections;
     size_t connection_count;
@@ -155,11 +157,15 @@ uint32_t gm_inbound_connection(const struct gm_inbound *inbound)
 void gm_inbound_reply(struct gm_inbound *inbound, struct gm_bytes frame)
 {
     /* The request's header says which connection and which request this answers. */
+    struct gm_listener *listener = inbound->listener;
     nng_msg *reply = gm_nng_message(frame);
-    if (reply != NULL && (nng_msg_header_append(reply, nng_msg_header(inbound->message),
-                                                nng_msg_header_len(inbound->message)) != 0 ||
-                          nng_sendmsg(inbound->listener->socket, reply, NNG_FLAG_NONBLOCK) != 0))
+    (void)pthread_rwlock_rdlock(&listener->sending);
+    if (reply != NULL &&
+        (nng_msg_header_append(reply, nng_msg_header(inbound->message),
+                               nng_msg_header_len(inbound->message)) != 0 ||
+         listener->stopped || nng_sendmsg(listener->socket, reply, NNG_FLAG_NONBLOCK) != 0))
         nng_msg_free(reply);
+    (void)pthread_rwlock_unlock(&listener->sending);
     gm_inbound_drop(inbound);
 }
 
@@ -230,7 +236,8 @@ enum gm_status gm_listener_open(const char *address, size_t frame_bytes_max, gm_
         gm_mem_free(listener);
         return gm_error_set(err, GM_NO_MEMORY, "%s: not enough memory", address);
     }
-    if (nng_rep0_open_raw(&listener->socket) != 0) {
+    if (pthread_rwlock_init(&listener->sending, NULL) != 0 ||
+        nng_rep0_open_raw(&listener->socket) != 0) { /* the lock holds nothing that leaks */
         (void)pthread_mutex_destroy(&listener->lock);
         gm_mem_free(listener);
         return gm_error_set(err, GM_NO_MEMORY, "%s: no socket", address);
@@ -244,13 +251,18 @@ enum gm_status gm_listener_open(const char *address, size_t frame_bytes_max, gm_
     return GM_OK;
 }
 
+/* Receivers first: one that starts over while the socket closes would wait in a queue that is gone,
+   and stopping it then is nng's panic (seen with 1.5.2). */
 void gm_listener_stop(struct gm_listener *listener)
 {
-    (void)nng_close(listener->socket);
     for (size_t i = 0; i < RECEIVERS; i++) {
         if (listener->receivers[i].aio != NULL)
             nng_aio_stop(listener->receivers[i].aio);
     }
+    (void)pthread_rwlock_wrlock(&listener->sending);
+    listener->stopped = true;
+    (void)pthread_rwlock_unlock(&listener->sending);
+    (void)nng_close(listener->socket);
 }
 
 void gm_listener_close(struct gm_listener *listener)
@@ -262,6 +274,7 @@ void gm_listener_close(struct gm_listener *listener)
         if (listener->receivers[i].aio != NULL)
             nng_aio_free(listener->receivers[i].aio);
     }
+    (void)pthread_rwlock_destroy(&listener->sending);
     (void)pthread_mutex_destroy(&listener->lock);
     gm_mem_free(listener->connections);
     gm_mem_free(listener);

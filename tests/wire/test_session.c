@@ -342,25 +342,25 @@ static uint32_t window_slot(const uint8_t *at)
     return (uint32_t)((a * 0x9e3779b97f4a7c15u ^ b * 0xc2b2ae3d27d4eb4fu) >> 42);
 }
 
-/* Whether any 16 bytes in a row of `plain` stand in `log`. A table of marks says where a closer
-   look is worth it. */
+/* Whether any 16 bytes in a row of `plain` stand in `log`: by a table of places in `plain`, those
+   with the same hash in a chain. */
 static bool window_shown(struct gm_bytes log, struct gm_bytes plain)
 {
-    uint8_t *marks = gm_mem_new(SLOTS / 8, 1);
+    uint32_t *first = gm_mem_new(SLOTS, sizeof *first); /* a place + 1; 0: none */
+    uint32_t *next = gm_mem_new(plain.size_bytes, sizeof *next);
     bool shown = false;
-    cr_assert_not_null(marks);
-    for (size_t i = 0; i + WINDOW <= plain.size_bytes; i++) {
+    cr_assert(first != NULL && next != NULL);
+    for (uint32_t i = 0; i + WINDOW <= plain.size_bytes; i++) {
         uint32_t slot = window_slot(plain.data + i);
-        marks[slot / 8] |= (uint8_t)(1u << slot % 8);
+        next[i] = first[slot];
+        first[slot] = i + 1;
     }
     for (size_t at = 0; at + WINDOW <= log.size_bytes && !shown; at++) {
-        uint32_t slot = window_slot(log.data + at);
-        if ((marks[slot / 8] >> slot % 8 & 1) == 0)
-            continue;
-        for (size_t i = 0; i + WINDOW <= plain.size_bytes && !shown; i++)
-            shown = memcmp(plain.data + i, log.data + at, WINDOW) == 0;
+        for (uint32_t i = first[window_slot(log.data + at)]; i != 0 && !shown; i = next[i - 1])
+            shown = memcmp(plain.data + i - 1, log.data + at, WINDOW) == 0;
     }
-    gm_mem_free(marks);
+    gm_mem_free(next);
+    gm_mem_free(first);
     return shown;
 }
 
