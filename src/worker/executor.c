@@ -363,9 +363,28 @@ static enum gm_status outputs_falsify(struct run *run, struct gm_error *err)
     return GM_OK;
 }
 
+/* What is kept from task to task: as much as the largest task took in and gave out. So weights stay
+   for the next shard, a house worker's optimizer state for the next update, and memory does not
+   grow with the length of a job. */
+static void cache_bound(struct run *run)
+{
+    const struct gm_program *program = run->program->program;
+    struct gm_tensor_cache *cache = &run->executor->tensors;
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < program->input_count; i++) {
+        if (run->task->inputs[i].kind == GM_TASK_INPUT_TENSOR)
+            bytes += gm_tensor_size_bytes(&program->inputs[i].desc);
+    }
+    for (uint32_t i = 0; i < program->output_count; i++)
+        bytes += gm_tensor_size_bytes(output_desc(run, i));
+    if (bytes > cache->bytes_max)
+        cache->bytes_max = bytes;
+}
+
 static enum gm_status run_compute(struct run *run, struct gm_task_result *out, struct gm_error *err)
 {
     const struct gm_task *task = run->task;
+    cache_bound(run);
     GM_TRY(inputs_load(run, err));
     GM_TRY(outputs_make(run, err));
     struct gm_exec_args args = {task->seed, task->step, task->iterations};

@@ -1,7 +1,8 @@
 /* Runs tasks: the one path by which anything is computed, in a worker of the market or alone in one
    process. Fetches what a task needs from a source, keeps tensors on the device by their root, so
    that weights travel once, and keeps programs ready by their name. What is kept is dropped, oldest
-   first, when the device's memory limit is met.
+   first, when it is more than the largest task so far took in and gave out, or the device's memory
+   limit is met.
 
    Threads: one at a time. */
 #ifndef GM_WORKER_EXECUTOR_H

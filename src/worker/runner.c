@@ -251,8 +251,6 @@ static void actions_carry_out(struct gm_runner *runner, const struct gm_worker_a
 {
     if (actions->text != NULL)
         gm_log(runner->config.log, actions->end ? GM_LOG_INFO : GM_LOG_WARN, "%s", actions->text);
-    if (actions->keep.size_bytes > 0)
-        token_keep(runner, actions->keep);
     if (actions->stop)
         atomic_store(&runner->stop, true);
     if (actions->heartbeat)
@@ -262,6 +260,9 @@ static void actions_carry_out(struct gm_runner *runner, const struct gm_worker_a
     if (actions->ask != NULL)
         question_give(runner, &runner->ask_lane, actions->ask, actions->number,
                       actions->ask_wait_ms);
+    /* Last, beside the work that was just given out: it waits for the disk. */
+    if (actions->keep.size_bytes > 0)
+        token_keep(runner, actions->keep);
 }
 
 static bool step(struct gm_runner *runner, struct gm_worker_event *event, enum gm_status *status,
@@ -288,7 +289,7 @@ static struct notice notice_wait(struct gm_runner *runner)
 {
     struct notice notice = {.event = {.kind = GM_WORKER_TICK}};
     struct timespec until;
-    (void)clock_gettime(CLOCK_REALTIME, &until);
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_nsec += TICK_MS * 1000000L;
     if (until.tv_nsec >= 1000000000L) {
         until.tv_nsec -= 1000000000L;
@@ -383,16 +384,28 @@ static enum gm_status parts_make(struct gm_runner *runner, struct gm_error *err)
     return GM_OK;
 }
 
+/* Waits for the monotonic clock: people set the other one. */
+static bool locks_init(struct gm_runner *runner)
+{
+    pthread_condattr_t attributes;
+    if (pthread_mutex_init(&runner->lock, NULL) != 0)
+        return false;
+    bool ready = pthread_condattr_init(&attributes) == 0;
+    if (ready) {
+        ready = pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0 &&
+                pthread_cond_init(&runner->wake, &attributes) == 0;
+        (void)pthread_condattr_destroy(&attributes);
+    }
+    if (!ready)
+        (void)pthread_mutex_destroy(&runner->lock);
+    return ready;
+}
+
 enum gm_status gm_runner_new(const struct gm_runner_config *config, struct gm_runner **out,
                              struct gm_error *err)
 {
     struct gm_runner *runner = gm_mem_new(1, sizeof *runner);
-    if (runner == NULL || pthread_mutex_init(&runner->lock, NULL) != 0) {
-        gm_mem_free(runner);
-        return gm_error_set(err, GM_NO_MEMORY, "worker: not enough memory");
-    }
-    if (pthread_cond_init(&runner->wake, NULL) != 0) {
-        (void)pthread_mutex_destroy(&runner->lock);
+    if (runner == NULL || !locks_init(runner)) {
         gm_mem_free(runner);
         return gm_error_set(err, GM_NO_MEMORY, "worker: not enough memory");
     }
@@ -411,6 +424,8 @@ void gm_runner_free(struct gm_runner *runner)
     if (runner == NULL)
         return;
     atomic_store(&runner->stop, true);
+    if (runner->client != NULL)
+        gm_client_stop(runner->client); /* an idle worker waits at the broker for a lease */
     gm_lane_stop(&runner->ask_lane);
     gm_lane_stop(&runner->beat_lane);
     gm_lane_stop(&runner->work_lane);

@@ -56,6 +56,7 @@ bool gm_tensor_cache_drop_one(struct gm_tensor_cache *cache)
     if (oldest == SIZE_MAX)
         return false;
     cache->device->ops->buffer_free(cache->entries[oldest].buffer);
+    cache->bytes -= gm_tensor_size_bytes(&cache->entries[oldest].desc);
     cache->entries[oldest] = cache->entries[--cache->count];
     return true;
 }
@@ -63,6 +64,10 @@ bool gm_tensor_cache_drop_one(struct gm_tensor_cache *cache)
 enum gm_status gm_tensor_cache_buffer(struct gm_tensor_cache *cache, uint64_t size_bytes,
                                       struct gm_buffer **out, struct gm_error *err)
 {
+    while (cache->bytes_max != 0 && cache->bytes > 0 &&
+           (size_bytes > cache->bytes_max || cache->bytes > cache->bytes_max - size_bytes) &&
+           gm_tensor_cache_drop_one(cache))
+        continue;
     for (;;) {
         enum gm_status status = cache->device->ops->buffer_new(cache->device, size_bytes, out, err);
         if (status != GM_LIMIT && status != GM_NO_MEMORY)
@@ -93,6 +98,7 @@ enum gm_status gm_tensor_cache_add(struct gm_tensor_cache *cache, const struct g
     }
     cache->entries[cache->count++] = (struct gm_cached_tensor){
         .root = *root, .desc = *desc, .buffer = buffer, .holds = 1, .used = ++cache->clock};
+    cache->bytes += gm_tensor_size_bytes(desc);
     return GM_OK;
 }
 

@@ -1,5 +1,6 @@
 /* Tensors on a device, found by their root. Entries that are held stay; the others are dropped,
-   least recently used first, when a new buffer does not fit. */
+   least recently used first, when a new buffer does not fit: on the device, or in what the cache
+   may take. */
 #ifndef GM_WORKER_TENSOR_CACHE_H
 #define GM_WORKER_TENSOR_CACHE_H
 
@@ -20,6 +21,8 @@ struct gm_tensor_cache {
     size_t count;
     size_t capacity;
     uint64_t clock;
+    uint64_t bytes;     /* of all entries */
+    uint64_t bytes_max; /* 0: as much as the device has */
 };
 
 void gm_tensor_cache_init(struct gm_tensor_cache *cache, struct gm_device *device);

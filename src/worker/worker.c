@@ -9,8 +9,10 @@
 enum {
     RETRY_MS_MIN = 200,
     RETRY_MS_MAX = 10000,
+    ASKED_MS_MAX = 60000,   /* of what the broker asks to wait */
     ANSWER_WAIT_MS = 10000, /* beyond the time a question may wait at the broker */
     HEARTBEAT_MS_DEFAULT = 2000,
+    HEARTBEAT_MS_MIN = 100,
 };
 
 /* ---- life ---- */
@@ -116,28 +118,33 @@ static void enter(struct gm_worker *worker, enum gm_worker_phase phase,
         gm_worker_ask_release(worker);
         ask(worker, out);
         break;
-    case GM_WORKER_RESTING:
     case GM_WORKER_SUSPENDED:
+        if (worker->draining)
+            end(worker, out, GM_OK, "drained");
+        break;
+    case GM_WORKER_RESTING:
     case GM_WORKER_ENDED:
         break;
     }
 }
 
-/* Waits, longer after every failure in a row, then goes to `next`. The jitter keeps a crowd of
-   workers from coming back at the same moment after the broker was away. */
+/* Waits, longer after every failure in a row and no less than the broker asks, then goes to `next`.
+   The jitter keeps a crowd of workers from coming back at the same moment. */
 static void rest(struct gm_worker *worker, enum gm_worker_phase next, uint64_t asked_ms,
                  const struct gm_worker_event *event)
 {
     uint64_t wait_ms = RETRY_MS_MIN << (worker->failures < 6 ? worker->failures : 6);
     if (wait_ms > RETRY_MS_MAX)
         wait_ms = RETRY_MS_MAX;
-    if (asked_ms > wait_ms)
-        wait_ms = asked_ms;
-    uint64_t jitter = gm_load_u32(event->random + GM_ID_BYTES) % (wait_ms / 2 + 1);
+    if (asked_ms > ASKED_MS_MAX)
+        asked_ms = ASKED_MS_MAX;
+    uint64_t least_ms = asked_ms > wait_ms / 2 ? asked_ms : wait_ms / 2;
+    uint64_t jitter_ms = gm_load_u32(event->random + GM_ID_BYTES) % (wait_ms / 2 + 1);
     worker->failures++;
+    worker->number++; /* what is still to come about the last question is not heard */
     worker->phase = GM_WORKER_RESTING;
     worker->next = next;
-    worker->resume_ms = worker->now_ms + wait_ms / 2 + jitter;
+    worker->resume_ms = worker->now_ms + least_ms + jitter_ms;
 }
 
 static bool lease_held(const struct gm_worker *worker)
@@ -152,7 +159,6 @@ static void lease_lost(struct gm_worker *worker, const struct gm_worker_event *e
                        struct gm_worker_actions *out, const char *text)
 {
     out->stop = true;
-    worker->number++;
     say(worker, out, text);
     rest(worker, GM_WORKER_ASKING, 0, event);
 }
@@ -170,6 +176,17 @@ static void lease_release(struct gm_worker *worker, enum gm_release_reason reaso
 
 /* ---- answers ---- */
 
+static void keep(struct gm_worker *worker, struct gm_bytes token, struct gm_worker_actions *out)
+{
+    if (token.size_bytes == 0)
+        return;
+    gm_buf_fini(&worker->keep);
+    gm_buf_init(&worker->keep, GM_TOKEN_BYTES_MAX);
+    gm_buf_append(&worker->keep, token.data, token.size_bytes);
+    if (worker->keep.status == GM_OK)
+        out->keep = gm_buf_view(&worker->keep);
+}
+
 static void lease_arrived(struct gm_worker *worker, const struct gm_worker_event *event,
                           struct gm_worker_actions *out)
 {
@@ -186,21 +203,21 @@ static void lease_arrived(struct gm_worker *worker, const struct gm_worker_event
         return;
     }
     out->keep = gm_buf_view(&worker->keep);
-    if (worker->draining)
-        lease_release(worker, GM_RELEASE_DRAIN, GM_WORKER_ASKING, "drained", event, out);
-    else
-        enter(worker, GM_WORKER_RUNNING, event, out);
+    enter(worker, GM_WORKER_RUNNING, event, out);
 }
 
-static void keep(struct gm_worker *worker, struct gm_bytes token, struct gm_worker_actions *out)
+static void receipt_arrived(struct gm_worker *worker, const struct gm_worker_event *event,
+                            struct gm_worker_actions *out)
 {
-    if (token.size_bytes == 0)
+    struct gm_error err;
+    struct gm_bytes token = event->message->receipt.token;
+    enum gm_status status = gm_worker_receipt_check(worker, token, &err);
+    if (status != GM_OK) {
+        end(worker, out, status, err.text);
         return;
-    gm_buf_fini(&worker->keep);
-    gm_buf_init(&worker->keep, GM_TOKEN_BYTES_MAX);
-    gm_buf_append(&worker->keep, token.data, token.size_bytes);
-    if (worker->keep.status == GM_OK)
-        out->keep = gm_buf_view(&worker->keep);
+    }
+    keep(worker, token, out);
+    enter(worker, GM_WORKER_UPLOADING, event, out);
 }
 
 /* What an ERROR means depends on what was asked: a lease may be over; a key may be refused for
@@ -231,7 +248,8 @@ static void verdict_arrived(struct gm_worker *worker, const struct gm_worker_eve
 {
     const struct gm_msg_verdict *verdict = &event->message->verdict;
     keep(worker, verdict->token, out);
-    worker->done_count++;
+    if (verdict->state == GM_VERDICT_PENDING || verdict->state == GM_VERDICT_ACCEPTED)
+        worker->done_count++;
     if (verdict->state == GM_VERDICT_REJECTED)
         say(worker, out, "a result was rejected: a replay gave other bits; is the machine sound?");
     enter(worker, GM_WORKER_ASKING, event, out);
@@ -247,8 +265,11 @@ static void answer_arrived(struct gm_worker *worker, const struct gm_worker_even
     }
     worker->failures = 0;
     if (worker->phase == GM_WORKER_GREETING && type == GM_MESSAGE_HELLO_OK) {
-        if (event->message->hello_ok.heartbeat_ms > 0)
-            worker->heartbeat_ms = event->message->hello_ok.heartbeat_ms;
+        uint64_t heartbeat_ms = event->message->hello_ok.heartbeat_ms;
+        if (heartbeat_ms > 0)
+            worker->heartbeat_ms =
+                heartbeat_ms > HEARTBEAT_MS_MIN ? heartbeat_ms : HEARTBEAT_MS_MIN;
+        worker->greeted = true;
         enter(worker, GM_WORKER_ASKING, event, out);
     } else if (worker->phase == GM_WORKER_ASKING && type == GM_MESSAGE_LEASE) {
         lease_arrived(worker, event, out);
@@ -257,8 +278,7 @@ static void answer_arrived(struct gm_worker *worker, const struct gm_worker_even
         rest(worker, GM_WORKER_ASKING, event->message->lease_none.retry_ms, event);
         worker->failures = 0;
     } else if (worker->phase == GM_WORKER_ATTESTING && type == GM_MESSAGE_RECEIPT) {
-        keep(worker, event->message->receipt.token, out);
-        enter(worker, GM_WORKER_UPLOADING, event, out);
+        receipt_arrived(worker, event, out);
     } else if (worker->phase == GM_WORKER_REPORTING && type == GM_MESSAGE_VERDICT) {
         verdict_arrived(worker, event, out);
     } else if (worker->phase == GM_WORKER_RELEASING && type == GM_MESSAGE_OK) {
@@ -298,12 +318,22 @@ static void task_done(struct gm_worker *worker, const struct gm_worker_event *ev
 static void upload_failed(struct gm_worker *worker, const struct gm_worker_event *event,
                           struct gm_worker_actions *out)
 {
-    if (event->status == GM_STALE || event->status == GM_REFUSED || event->status == GM_UNTRUSTED) {
+    switch (event->status) {
+    case GM_TIMEOUT:
+    case GM_PEER:
+    case GM_BUSY:
+    case GM_NO_SPACE:
+        say(worker, out, event->text);
+        rest(worker, GM_WORKER_UPLOADING, 0, event);
+        break;
+    case GM_STALE:
+    case GM_REFUSED:
+    case GM_UNTRUSTED:
         lease_lost(worker, event, out, event->text);
-        return;
+        break;
+    default: /* it would fail again */
+        lease_release(worker, GM_RELEASE_FAILURE, GM_WORKER_ASKING, event->text, event, out);
     }
-    say(worker, out, event->text);
-    rest(worker, GM_WORKER_UPLOADING, 0, event);
 }
 
 /* ---- time ---- */
@@ -312,7 +342,8 @@ static void heartbeat_answered(struct gm_worker *worker, const struct gm_worker_
                                struct gm_worker_actions *out)
 {
     worker->beating = false;
-    if (event->message == NULL || !lease_held(worker))
+    bool same = memcmp(worker->beat_lease, worker->lease.lease, GM_ID_BYTES) == 0;
+    if (event->message == NULL || !lease_held(worker) || !same)
         return;
     if (event->message->type == GM_MESSAGE_HEARTBEAT_OK && event->message->heartbeat_ok.live == 0)
         lease_lost(worker, event, out, "the lease is over");
@@ -327,6 +358,7 @@ static void tick(struct gm_worker *worker, const struct gm_worker_event *event,
         worker->now_ms - worker->beat_ms >= worker->heartbeat_ms) {
         worker->beating = true;
         worker->beat_ms = worker->now_ms;
+        memcpy(worker->beat_lease, worker->lease.lease, GM_ID_BYTES);
         out->heartbeat = true;
     }
 }
@@ -343,8 +375,20 @@ static void suspend(struct gm_worker *worker, const struct gm_worker_event *even
 {
     if (lease_held(worker))
         lease_release(worker, GM_RELEASE_SUSPEND, GM_WORKER_SUSPENDED, "suspended", event, out);
-    else if (worker->phase != GM_WORKER_ENDED)
+    else if (worker->phase == GM_WORKER_RELEASING)
+        worker->next = GM_WORKER_SUSPENDED;
+    else
         worker->phase = GM_WORKER_SUSPENDED;
+}
+
+static void resume(struct gm_worker *worker, const struct gm_worker_event *event,
+                   struct gm_worker_actions *out)
+{
+    enum gm_worker_phase next = worker->greeted ? GM_WORKER_ASKING : GM_WORKER_GREETING;
+    if (worker->phase == GM_WORKER_SUSPENDED)
+        enter(worker, next, event, out);
+    else if (worker->phase == GM_WORKER_RELEASING)
+        worker->next = next;
 }
 
 /* Whether the event speaks of something that has been given up meanwhile. */
@@ -406,8 +450,7 @@ void gm_worker_step(struct gm_worker *worker, const struct gm_worker_event *even
         suspend(worker, event, out);
         break;
     case GM_WORKER_RESUME:
-        if (worker->phase == GM_WORKER_SUSPENDED)
-            enter(worker, GM_WORKER_ASKING, event, out);
+        resume(worker, event, out);
         break;
     }
     memcpy(out->lease, worker->lease.lease, GM_ID_BYTES);

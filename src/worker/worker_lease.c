@@ -5,16 +5,11 @@
 #include "trust/blake3.h"
 #include "worker/worker_state.h"
 
-static struct gm_bytes text_bytes(const char *text)
-{
-    return (struct gm_bytes){(const uint8_t *)text, strlen(text)};
-}
-
 void gm_worker_ask_hello(struct gm_worker *worker)
 {
     worker->ask = (struct gm_message){.type = GM_MESSAGE_HELLO};
     worker->ask.hello = (struct gm_msg_hello){
-        .software = text_bytes(worker->config.software),
+        .software = gm_message_text(worker->config.software),
         .thread_count = worker->config.thread_count,
         .memory_bytes = worker->config.memory_bytes,
         .flops_per_s = worker->config.flops_per_s,
@@ -25,7 +20,7 @@ void gm_worker_ask_lease(struct gm_worker *worker)
 {
     worker->ask = (struct gm_message){.type = GM_MESSAGE_LEASE_ASK};
     memcpy(worker->ask.lease_ask.request, worker->request, GM_ID_BYTES);
-    worker->ask.lease_ask.wait_ms = worker->draining ? 0 : worker->config.wait_ms;
+    worker->ask.lease_ask.wait_ms = worker->config.wait_ms;
     worker->ask.lease_ask.memory_bytes = worker->config.memory_bytes;
 }
 
@@ -48,7 +43,7 @@ void gm_worker_ask_release(struct gm_worker *worker)
     worker->ask = (struct gm_message){.type = GM_MESSAGE_RELEASE};
     memcpy(worker->ask.release.lease, worker->lease.lease, GM_ID_BYTES);
     worker->ask.release.reason = worker->release_reason;
-    worker->ask.release.text = text_bytes(worker->text);
+    worker->ask.release.text = gm_message_text(worker->text);
 }
 
 enum gm_status gm_worker_lease_take(struct gm_worker *worker, const struct gm_msg_lease *message,
@@ -75,6 +70,21 @@ enum gm_status gm_worker_lease_take(struct gm_worker *worker, const struct gm_ms
         return gm_error_set(err, GM_NO_MEMORY, "a lease: not enough memory");
     worker->lease = lease;
     worker->lease_ns = event->now_ns;
+    return GM_OK;
+}
+
+enum gm_status gm_worker_receipt_check(const struct gm_worker *worker, struct gm_bytes token,
+                                       struct gm_error *err)
+{
+    struct gm_receipt_token receipt;
+    struct gm_hash own = gm_key_thumbprint(&worker->config.key->public_key);
+    GM_TRY(gm_receipt_token_open(&receipt, token, err));
+    if (!gm_key_public_equal(&receipt.broker, &worker->config.broker))
+        return gm_error_set(err, GM_UNTRUSTED, "a receipt signed by another key than the broker's");
+    if (!gm_hash_equal(&receipt.worker, &own) ||
+        memcmp(receipt.lease, worker->lease.lease, GM_ID_BYTES) != 0 ||
+        !gm_hash_equal(&receipt.attestation, &worker->previous))
+        return gm_error_set(err, GM_UNTRUSTED, "a receipt for another statement");
     return GM_OK;
 }
 
