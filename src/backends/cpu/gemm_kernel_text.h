@@ -31,6 +31,15 @@ static inline __attribute__((always_inline)) void finish_row(const struct gm_gem
     }
 }
 
+/* The same for a total of one segment and no bias, without a branch. */
+static inline __attribute__((always_inline)) void finish_only_row(const VEC *acc, float *c,
+                                                                  int vectors)
+{
+    GM_UNROLL
+    for (int v = 0; v < vectors; v++)
+        vec_store(c + v * VEC_WIDTH, vec_canonical(vec_add(vec_zero(), acc[v])));
+}
+
 /* Row i is reached as group[i / 3] + (i % 3) * stride: addresses a processor can form from few
    registers, so that all of them stay in registers. */
 static inline __attribute__((always_inline)) void kernel(const struct gm_gemm_tile *tile,
@@ -70,6 +79,12 @@ static inline __attribute__((always_inline)) void kernel(const struct gm_gemm_ti
         GM_UNROLL
         for (int g = 0; g < (rows + 2) / 3; g++)
             group[g] += a_k_stride;
+    }
+    if (tile->first && tile->last && tile->bias == NULL) {
+        GM_UNROLL
+        for (int i = 0; i < rows; i++)
+            finish_only_row(acc[i], tile->c + (size_t)i * tile->c_row_stride, vectors);
+        return;
     }
     GM_UNROLL
     for (int i = 0; i < rows; i++)
