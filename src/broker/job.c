@@ -28,7 +28,7 @@ static struct gm_task_id consumer(const struct gm_recipe *recipe, uint32_t step,
 {
     uint32_t levels = gm_graph_levels(recipe);
     while (level < levels) {
-        struct gm_task_id reduce = {GM_TASK_REDUCE, step, level + 1, index / GM_RECIPE_FANIN};
+        struct gm_task_id reduce = {GM_TASK_REDUCE, step, level + 1, index / recipe->fanin};
         uint32_t first;
         uint32_t count;
         gm_graph_operands(recipe, reduce, &first, &count);

@@ -6,7 +6,11 @@
 #include "base/mem.h"
 #include "trust/tile.h"
 
-enum { PUT_BYTES = 1 << 20 };
+enum {
+    PUT_BYTES = 1 << 20,
+    TASK_INPUT_BYTES = 34, /* of a root in a task's encoding */
+    TASK_HEAD_BYTES = 128,
+};
 
 /* ---- blobs ---- */
 
@@ -169,6 +173,17 @@ static enum gm_status weights_import(struct gm_composed *out, struct gm_error *e
 
 /* ---- programs ---- */
 
+/* The widest reduction whose task, which names every operand's tensors, still fits a message. */
+static uint32_t fanin_choose(const struct gm_composed *out)
+{
+    uint32_t tensors = out->model->param_count + GM_OUTPUT_GRADIENTS;
+    uint32_t fanin = GM_RECIPE_FANIN;
+    while (fanin > 2 &&
+           (uint64_t)fanin * tensors * TASK_INPUT_BYTES + TASK_HEAD_BYTES > GM_TASK_ENCODED_MAX)
+        fanin /= 2;
+    return fanin;
+}
+
 static enum gm_status reductions_make(struct gm_composed *out, struct gm_error *err)
 {
     struct gm_recipe *recipe = &out->recipe;
@@ -224,6 +239,7 @@ static void numbers_set(struct gm_composed *out)
     recipe->shard_count = (uint32_t)job->train.shards;
     recipe->samples_per_step = (uint32_t)job->train.batch;
     recipe->param_count = out->model->param_count;
+    recipe->fanin = fanin_choose(out);
     recipe->state_count =
         out->model->param_count * (1 + gm_optimizer_state_count(job->train.update.optimizer.kind));
     recipe->checkpoint_every = recipe->step_count / CHECKPOINTS_PER_JOB + 1;

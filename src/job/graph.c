@@ -20,7 +20,7 @@ uint32_t gm_graph_width(const struct gm_recipe *recipe, uint32_t level)
 {
     uint32_t width = recipe->shard_count;
     for (uint32_t i = 0; i < level; i++)
-        width = (width + GM_RECIPE_FANIN - 1) / GM_RECIPE_FANIN;
+        width = (width + recipe->fanin - 1) / recipe->fanin;
     return width;
 }
 
@@ -37,9 +37,9 @@ void gm_graph_operands(const struct gm_recipe *recipe, struct gm_task_id id, uin
 {
     assert(id.kind == GM_TASK_REDUCE && id.level >= 1);
     uint32_t below = gm_graph_width(recipe, id.level - 1);
-    *first = id.index * GM_RECIPE_FANIN;
+    *first = id.index * recipe->fanin;
     assert(*first < below);
-    *count = below - *first < GM_RECIPE_FANIN ? below - *first : GM_RECIPE_FANIN;
+    *count = below - *first < recipe->fanin ? below - *first : recipe->fanin;
 }
 
 struct gm_task_id gm_graph_result(const struct gm_recipe *recipe, uint32_t step, uint32_t level,

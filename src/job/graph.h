@@ -1,8 +1,9 @@
 /* The graph of tasks that a recipe yields, step after step. Pure: no state of its own. Alone in one
    process or by a market of many, these functions say what there is to do.
 
-   Reductions: level 0 are the gradient results, one per shard; a reduction of level l adds up to 8
-   results of level l - 1, aligned blocks in order. A block of one needs no task: it is its operand.
+   Reductions: level 0 are the gradient results, one per shard; a reduction of level l adds up to
+   `fanin` results of level l - 1, aligned blocks in order. A block of one needs no task: it is its
+   operand.
  */
 #ifndef GM_JOB_GRAPH_H
 #define GM_JOB_GRAPH_H

@@ -8,7 +8,7 @@
 #include "core/task.h"
 
 enum {
-    GM_RECIPE_FANIN = 8, /* operands of one reduction */
+    GM_RECIPE_FANIN = 8, /* operands of one reduction at most */
     GM_RECIPE_NAME_MAX = 128,
     GM_RECIPE_TENSORS_MAX = 1 << 14,
     GM_RECIPE_SHARDS_MAX = 1 << 12,
@@ -23,7 +23,8 @@ struct gm_recipe {
     char name[GM_RECIPE_NAME_MAX + 1];
     uint64_t seed;
     uint32_t step_count;
-    uint32_t shard_count;      /* tasks per step */
+    uint32_t shard_count; /* tasks per step */
+    uint32_t fanin;       /* operands of one reduction: 2, 4 or 8, the most that a task can name */
     uint32_t samples_per_step; /* a multiple of shard_count */
     uint32_t param_count;
     uint32_t state_count; /* parameters and optimizer tensors */

@@ -18,6 +18,8 @@ enum gm_status gm_recipe_check(const struct gm_recipe *recipe, struct gm_error *
         return fault(err, "steps", recipe->step_count, "1 to 2147483647");
     if (recipe->shard_count == 0 || recipe->shard_count > GM_RECIPE_SHARDS_MAX)
         return fault(err, "shards", recipe->shard_count, "1 to 4096");
+    if (recipe->fanin != 2 && recipe->fanin != 4 && recipe->fanin != 8)
+        return fault(err, "fan-in", recipe->fanin, "2, 4 or 8");
     if (recipe->samples_per_step == 0 || recipe->samples_per_step % recipe->shard_count != 0)
         return fault(err, "samples per step", recipe->samples_per_step, "a multiple of the shards");
     if (recipe->param_count == 0 || recipe->state_count < recipe->param_count ||

@@ -28,6 +28,7 @@ enum recipe_key {
     KEY_REPLAY,
     KEY_REPLICATE,
     KEY_CONFIG,
+    KEY_FANIN,
     KEY_COUNT
 };
 
@@ -88,6 +89,7 @@ enum gm_status gm_recipe_encode(const struct gm_recipe *recipe, struct gm_buf *o
     number_put(out, KEY_REPLAY, recipe->replay_ppm);
     number_put(out, KEY_REPLICATE, recipe->replicate_ppm);
     hash_put(out, KEY_CONFIG, &recipe->config);
+    number_put(out, KEY_FANIN, recipe->fanin);
     return out->status;
 }
 
@@ -179,6 +181,7 @@ static enum gm_status fields_read(struct gm_cbor_reader *reader, struct gm_recip
     GM_TRY(number_read(reader, KEY_REPLAY, "replay", &out->replay_ppm));
     GM_TRY(number_read(reader, KEY_REPLICATE, "replicate", &out->replicate_ppm));
     GM_TRY(hash_read(reader, KEY_CONFIG, "config", &out->config));
+    GM_TRY(number_read(reader, KEY_FANIN, "fan-in", &out->fanin));
     GM_TRY(gm_cbor_end(reader));
     return gm_cbor_read_done(reader);
 }

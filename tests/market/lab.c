@@ -150,6 +150,8 @@ void gm_lab_init(struct gm_lab *lab, const struct gm_lab_options *options)
     recipe->seed = options->seed;
     recipe->step_count = options->step_count;
     recipe->shard_count = options->shard_count;
+    recipe->fanin = GM_RECIPE_FANIN;
+    recipe->fanin = options->fanin != 0 ? options->fanin : 8;
     recipe->samples_per_step = options->shard_count * 2;
     recipe->param_count = model->param_count;
     recipe->state_count = model->param_count * 2;
