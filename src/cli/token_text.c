@@ -175,11 +175,6 @@ static enum gm_status verdict_open(struct gm_token_text *out, struct gm_bytes to
     return GM_OK;
 }
 
-struct kind {
-    enum gm_status (*open)(struct gm_token_text *out, struct gm_bytes token, struct gm_error *err);
-    const char *proves; /* lines joined by \n */
-};
-
 static const char attestation_proves[] =
     "The holder of the signer's key states that this task gave these outputs. Together\n"
     "with the broker's receipt it is proven that the outputs were committed to between\n"
@@ -201,24 +196,42 @@ static const char verdict_proves[] =
     "replay), replayed (a replay gave the same outputs), rejected (a replay\n"
     "gave others) or void (not used). It is the broker's word.";
 
-static const struct kind *kind_find(enum gm_token_kind kind)
+static const char *kind_proves(enum gm_token_kind kind)
 {
-    static const struct kind kinds[GM_TOKEN_KIND_COUNT] = {
-        [GM_TOKEN_ATTESTATION] = {attestation_open, attestation_proves},
-        [GM_TOKEN_LEASE] = {lease_open,       lease_proves      },
-        [GM_TOKEN_RECEIPT] = {receipt_open,     receipt_proves    },
-        [GM_TOKEN_VERDICT] = {verdict_open,     verdict_proves    },
-    };
-    return &kinds[kind];
+    switch (kind) {
+    case GM_TOKEN_ATTESTATION:
+        return attestation_proves;
+    case GM_TOKEN_LEASE:
+        return lease_proves;
+    case GM_TOKEN_RECEIPT:
+        return receipt_proves;
+    case GM_TOKEN_VERDICT:
+        return verdict_proves;
+    case GM_TOKEN_NONE:
+    case GM_TOKEN_KIND_COUNT:
+        break;
+    }
+    return "";
 }
 
 enum gm_status gm_token_text_open(struct gm_token_text *out, struct gm_bytes token,
                                   struct gm_error *err)
 {
     *out = (struct gm_token_text){.kind = gm_token_kind_of(token), .name = gm_token_hash(token)};
-    if (out->kind == GM_TOKEN_NONE)
-        return gm_error_set(err, GM_INVALID, "not a token");
-    return kind_find(out->kind)->open(out, token, err);
+    switch (out->kind) {
+    case GM_TOKEN_ATTESTATION:
+        return attestation_open(out, token, err);
+    case GM_TOKEN_LEASE:
+        return lease_open(out, token, err);
+    case GM_TOKEN_RECEIPT:
+        return receipt_open(out, token, err);
+    case GM_TOKEN_VERDICT:
+        return verdict_open(out, token, err);
+    case GM_TOKEN_NONE:
+    case GM_TOKEN_KIND_COUNT:
+        break;
+    }
+    return gm_error_set(err, GM_INVALID, "not a token");
 }
 
 /* ---- output ---- */
@@ -237,7 +250,7 @@ void gm_token_text_print(const struct gm_token_text *token, bool trusted, bool a
     for (size_t i = 0; i < token->fact_count; i++)
         (void)printf("  %-22s %s\n", token->facts[i].name, token->facts[i].text);
     (void)printf("\nproves\n  ");
-    for (const char *c = kind_find(token->kind)->proves; *c != '\0'; c++)
+    for (const char *c = kind_proves(token->kind); *c != '\0'; c++)
         (void)printf("%c%s", *c, *c == '\n' ? "  " : "");
     (void)printf("\n");
 }

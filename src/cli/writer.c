@@ -50,8 +50,8 @@ static enum gm_status weights_load(struct gm_writer *writer, const char *path, s
 {
     struct gm_weights *weights;
     uint32_t count = writer->model->param_count;
-    writer->weights = gm_mem_new(count, sizeof *writer->weights);
-    writer->inputs = gm_mem_new((size_t)count + 1, sizeof *writer->inputs);
+    writer->weights = gm_mem_new(count, sizeof(struct gm_buffer *));
+    writer->inputs = gm_mem_new((size_t)count + 1, sizeof(struct gm_buffer *));
     if (writer->weights == NULL || writer->inputs == NULL)
         return no_memory(err);
     GM_TRY(gm_weights_open(writer->model, path, &weights, err));
@@ -141,7 +141,7 @@ static enum gm_status program_make(struct gm_writer *writer, uint32_t size, stru
         ops->buffer_new(writer->device, (uint64_t)size * sizeof(uint32_t), &writer->tokens, err));
     GM_TRY(ops->buffer_new(writer->device, (uint64_t)size * writer->model->vocab * sizeof(float),
                            &writer->logits, err));
-    memcpy(writer->inputs, writer->weights, count * sizeof *writer->inputs);
+    memcpy(writer->inputs, writer->weights, count * sizeof(struct gm_buffer *));
     writer->inputs[count] = writer->tokens;
     writer->size = size;
     return GM_OK;
