@@ -70,7 +70,7 @@ bool gm_broker_may_read(const struct gm_broker *broker, const struct gm_key_publ
         if (lease->state != GM_BROKER_LEASE_LIVE || !gm_key_public_equal(&lease->key, key))
             continue;
         const struct gm_broker_job *job = gm_broker_job_find(broker, &lease->job);
-        if (job == NULL || job->state != GM_JOB_RUNNING)
+        if (job == NULL || job->state != GM_JOB_RUNNING || !job->loaded)
             continue;
         gm_broker_task_files(job, lease->task, search_visit, &search);
         gm_broker_task_tensors(job, lease->task, search_visit, &search);
@@ -103,7 +103,7 @@ static enum gm_status output_write(const struct gm_broker *broker,
 {
     const struct gm_broker_job *job = gm_broker_job_find(broker, &lease->job);
     const struct gm_broker_task *task = job == NULL ? NULL : gm_broker_task_find(job, lease->task);
-    if (task == NULL || !gm_broker_id_equal(&task->lease, &lease->id))
+    if (task == NULL || !job->loaded || !gm_broker_id_equal(&task->lease, &lease->id))
         return GM_STALE;
     const struct gm_program *program = gm_graph_program(&job->recipe, &job->programs, lease->task);
     for (uint32_t i = 0; i < task->root_count; i++) {

@@ -79,8 +79,7 @@ static enum gm_status job_reopen(struct gm_broker *broker, struct gm_broker_job 
         return status == GM_NO_MEMORY ? status : GM_OK;
     if (status == GM_OK)
         return gm_broker_job_fill(job);
-    job->state = GM_JOB_FAILED;
-    job->dirty = true;
+    job->broken = true;
     snprintf(job->text, sizeof job->text, "%.400s", err.text);
     return GM_OK;
 }
@@ -301,12 +300,27 @@ static enum gm_status event_take(struct gm_broker *broker)
     return GM_OK;
 }
 
+static enum gm_status broken_end(struct gm_broker *broker)
+{
+    for (size_t i = 0; i < broker->job_count; i++) {
+        struct gm_broker_job *job = broker->jobs[i];
+        char text[GM_WIRE_TEXT_MAX];
+        if (!job->broken)
+            continue;
+        job->broken = false;
+        snprintf(text, sizeof text, "%s", job->text);
+        GM_TRY(gm_broker_job_end(broker, job, GM_JOB_FAILED, text));
+    }
+    return GM_OK;
+}
+
 enum gm_status gm_broker_step(struct gm_broker *broker, const struct gm_broker_event *event,
                               struct gm_broker_out *out)
 {
     broker->event = event;
     broker->out = out;
     broker->drawn = 0;
+    GM_TRY(broken_end(broker));
     GM_TRY(event_take(broker));
     for (size_t i = 0; i < broker->job_count; i++) {
         if (broker->jobs[i]->touched)

@@ -74,7 +74,8 @@ struct gm_broker_job {
 
     struct gm_recipe recipe;
     struct gm_recipe_programs programs;
-    bool loaded;                                 /* recipe and programs are held */
+    bool loaded; /* recipe and programs are held */
+    bool broken; /* its blobs could not be read at load: the next step ends it */
     uint64_t memory_bytes[GM_TASK_EVALUATE + 1]; /* by task kind; REDUCE: the largest */
 
     struct gm_broker_task **tasks; /* sorted by step, kind, level, index */

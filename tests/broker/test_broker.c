@@ -473,6 +473,40 @@ Test(broker, room_for_submissions_is_bounded_and_given_back)
     gm_desk_fini(&desk);
 }
 
+Test(broker, a_job_whose_files_are_lost_ends_and_harms_no_other)
+{
+    for (int lost = 0; lost < 2; lost++) {
+        struct gm_desk desk;
+        struct gm_lab lab;
+        struct gm_handwork held;
+        struct gm_handwork sent;
+        uint8_t job[GM_ID_BYTES];
+        static const struct gm_blob_set nothing;
+        desk_ready(&desk, &lab, job);
+        gm_handwork_do(&held, &lab, &gm_desk_lease(&desk, GM_DESK_WORKER, 1)->lease);
+        gm_handwork_do(&sent, &lab, &gm_desk_lease(&desk, GM_DESK_WORKER, 2)->lease);
+        gm_handwork_sign(&held, &desk.keys[GM_DESK_WORKER]);
+        gm_handwork_sign(&sent, &desk.keys[GM_DESK_WORKER]);
+        cr_assert_eq(gm_desk_attest(&desk, GM_DESK_WORKER, &sent)->type, GM_MESSAGE_RECEIPT);
+        if (lost == 0)
+            desk.lab_count = 0; /* recipe and programs */
+        else
+            gm_blob_set_keep(&desk.blobs, &nothing); /* all else */
+        gm_desk_restart(&desk);
+        const struct gm_key_public *key = &desk.keys[GM_DESK_WORKER].public_key;
+        (void)gm_broker_may_read(desk.broker, key, &lab.recipe_root);
+        cr_assert_neq(gm_desk_lease(&desk, GM_DESK_WORKER, 1)->type, GM_MESSAGE_LEASE);
+        cr_assert_eq(gm_desk_job(&desk, job).state, GM_JOB_FAILED);
+        cr_assert(text_has(gm_desk_job(&desk, job).text, lost == 0 ? "blob" : "not stored"));
+        expect_error(gm_desk_attest(&desk, GM_DESK_WORKER, &held), GM_STALE);
+        cr_assert_eq(gm_desk_upload(&desk, GM_DESK_WORKER, &sent)->verdict.state, GM_VERDICT_VOID);
+        gm_handwork_fini(&held);
+        gm_handwork_fini(&sent);
+        gm_desk_fini(&desk);
+        gm_lab_fini(&lab);
+    }
+}
+
 Test(broker, entries_that_no_broker_wrote_are_refused)
 {
     struct gm_desk desk;
