@@ -13,6 +13,7 @@ struct gm_lab_options {
     uint64_t seed;
     uint32_t step_count, shard_count, checkpoint_every, evaluate_every, replay_ppm;
     bool given;            /* the requester brings the parameters */
+    uint32_t fanin;        /* 0: 8 */
     size_t data_bytes;     /* of the file of training inputs; 0: as short as can be */
     uint32_t diverge_step; /* shard 0 of this step diverges; UINT32_MAX: none does */
 };

@@ -98,6 +98,7 @@ Test(market, trees_of_every_shape_are_reduced)
         job.shard_count = shards[i];
         job.step_count = 2;
         job.given = i % 2 == 0;
+        job.fanin = 2u << (i % 3);
         gm_lab_init(&lab, &job);
         struct gm_sim_options options = calm(&lab, 1, shards[i]);
         struct gm_sim *sim = run_to_end(&options);
