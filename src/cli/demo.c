@@ -263,7 +263,7 @@ static enum gm_status demo_run(const struct gm_args *args, struct gm_error *err)
 
 static const struct gm_option demo_options[] = {
     {"--workers", "N",   "workers beside the house's",                        "3"            },
-    {"--steps",   "N",   "training steps",                                    "60"           },
+    {"--steps",   "N",   "training steps",                                    "100"          },
     {"--seed",    "N",   "of the weights and of the samples' order",          "1"            },
     {"--dir",     "DIR", "a new folder for all of it",                        "gradmill-demo"},
     {"--json",    NULL,  "one JSON object per step, and one with the result", NULL           },

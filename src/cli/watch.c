@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "cli/figure.h"
@@ -84,7 +85,7 @@ void gm_job_view_print(const struct gm_job_view *view, bool json)
     (void)printf("  %llu workers, %llu reissued, %llu rejected  %s",
                  (unsigned long long)view->workers, (unsigned long long)view->reissued,
                  (unsigned long long)view->rejected, view->name);
-    if (view->text[0] != '\0')
+    if (view->text[0] != '\0' && strcmp(view->text, gm_job_state_name(view->state)) != 0)
         (void)printf("  (%s)", view->text);
     (void)putchar('\n');
 }
