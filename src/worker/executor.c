@@ -32,6 +32,11 @@ struct run {
 
 /* ---- life ---- */
 
+static bool tensor_spared(void *ctx)
+{
+    return gm_tensor_cache_drop_one(ctx);
+}
+
 enum gm_status gm_executor_new(struct gm_device *device, const struct gm_task_source *source,
                                struct gm_executor **out, struct gm_error *err)
 {
@@ -42,6 +47,8 @@ enum gm_status gm_executor_new(struct gm_device *device, const struct gm_task_so
     executor->source = *source;
     gm_tensor_cache_init(&executor->tensors, device);
     gm_program_cache_init(&executor->programs, device);
+    executor->programs.make_room = tensor_spared;
+    executor->programs.make_room_ctx = &executor->tensors;
     *out = executor;
     return GM_OK;
 }
@@ -352,7 +359,8 @@ static enum gm_status roots_of_lists(struct run *run, struct gm_task_result *out
     return status;
 }
 
-/* The drill of gm_executor_set_lying: one element of the first output with room for it. */
+/* The drill of gm_executor_set_lying: one element of the last output with room for it, which in a
+   gradient task is a gradient. */
 static enum gm_status outputs_falsify(struct run *run, struct gm_error *err)
 {
     static const float wrong = 0.125f;

@@ -86,7 +86,7 @@ enum gm_status gm_executor_hold(struct gm_executor *executor, const struct gm_ha
 void gm_executor_release(struct gm_executor *executor, const struct gm_hash *root,
                          const struct gm_tensor_desc *desc);
 
-/* A drill: from now on the first gradient of every task is wrong by one element, and its root is
+/* A drill: from now on the last large output of every task is wrong by one element, and its root is
    that of the wrong tensor. What an auditor must catch; never set outside of tests and
    demonstrations. */
 void gm_executor_set_lying(struct gm_executor *executor, bool lying);

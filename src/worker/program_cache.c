@@ -22,16 +22,21 @@ void gm_program_cache_fini(struct gm_program_cache *cache)
         entry_drop(cache, 0);
 }
 
-bool gm_program_cache_drop_one(struct gm_program_cache *cache)
+static void oldest_drop(struct gm_program_cache *cache)
 {
-    if (cache->count < 2)
-        return false;
     size_t oldest = 0;
     for (size_t i = 1; i < cache->count; i++) {
         if (cache->entries[i]->used < cache->entries[oldest]->used)
             oldest = i;
     }
     entry_drop(cache, oldest);
+}
+
+bool gm_program_cache_drop_one(struct gm_program_cache *cache)
+{
+    if (cache->count < 2)
+        return false;
+    oldest_drop(cache);
     return true;
 }
 
@@ -52,7 +57,8 @@ static enum gm_status program_fetch(const struct gm_task_source *source, const s
     return status;
 }
 
-/* Arenas are large: when one does not fit, those of programs not in use now give way. */
+/* Arenas are large: when one does not fit, those of other programs give way first, as making one
+   anew costs less than fetching a tensor. */
 static enum gm_status exec_make(struct gm_program_cache *cache, const struct gm_program *program,
                                 struct gm_exec **out, struct gm_error *err)
 {
@@ -60,9 +66,10 @@ static enum gm_status exec_make(struct gm_program_cache *cache, const struct gm_
         enum gm_status status = gm_exec_new(cache->device, program, out, err);
         if (status != GM_LIMIT && status != GM_NO_MEMORY)
             return status;
-        if (cache->count == 0)
+        if (cache->count > 0)
+            oldest_drop(cache);
+        else if (cache->make_room == NULL || !cache->make_room(cache->make_room_ctx))
             return status;
-        entry_drop(cache, 0);
     }
 }
 

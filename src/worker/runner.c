@@ -41,6 +41,7 @@ struct gm_runner {
     struct gm_executor *executor; /* the work lane's */
     struct gm_task_result result; /* of the running lease; the work lane's */
     struct gm_buf roots;          /* of that result */
+    uint64_t run_count;           /* tasks begun; the work lane's */
     struct gm_lane ask_lane;
     struct gm_lane beat_lane;
     struct gm_lane work_lane;
@@ -114,6 +115,8 @@ static enum gm_status task_run(struct gm_runner *runner, struct gm_bytes bytes,
     struct gm_task task;
     GM_TRY(gm_task_decode(bytes, &task, err));
     gm_task_result_drop(runner->executor, &runner->result);
+    gm_executor_set_lying(runner->executor,
+                          runner->config.lying && runner->run_count++ >= runner->config.lie_after);
     enum gm_status status = gm_executor_run(runner->executor, &task, &runner->result, err);
     gm_task_fini(&task);
     if (status != GM_OK)
@@ -375,7 +378,6 @@ static enum gm_status parts_make(struct gm_runner *runner, struct gm_error *err)
     gm_market_source_init(&runner->source, &runner->transfer, config->store, config->memory_bytes);
     struct gm_task_source source = gm_market_source_view(&runner->source);
     GM_TRY(gm_executor_new(config->device, &source, &runner->executor, err));
-    gm_executor_set_lying(runner->executor, config->lying);
     runner->worker = gm_worker_new(&worker);
     if (runner->worker == NULL || gm_lane_start(&runner->ask_lane, ask_work, runner) != GM_OK ||
         gm_lane_start(&runner->beat_lane, beat_work, runner) != GM_OK ||

@@ -19,7 +19,8 @@ struct gm_runner_config {
     const char *version;
     uint64_t memory_bytes;
     uint64_t flops_per_s;
-    bool lying; /* a drill */
+    bool lying;         /* a drill */
+    uint64_t lie_after; /* this many tasks, which are honest */
 };
 
 struct gm_runner;

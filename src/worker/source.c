@@ -11,6 +11,13 @@ void gm_market_source_init(struct gm_market_source *source, struct gm_transfer *
         .transfer = transfer, .store = store, .memory_bytes_max = memory_bytes_max};
 }
 
+static void part_release(struct gm_market_source *source)
+{
+    if (source->part_held)
+        gm_blob_store_release(source->store, &source->part);
+    source->part_held = false;
+}
+
 static void ahead_drop(struct gm_market_source *source)
 {
     gm_mem_free(source->ahead);
@@ -25,6 +32,7 @@ void gm_market_source_fini(struct gm_market_source *source)
     gm_buf_fini(&source->large);
     for (size_t i = 0; i < source->data_set_count; i++)
         gm_blob_store_release(source->store, &source->data_sets[i]);
+    part_release(source);
     *source = (struct gm_market_source){0};
 }
 
@@ -126,29 +134,57 @@ static enum gm_status tensor_read(void *ctx, const struct gm_hash *root, uint64_
 
 /* ---- data sets ---- */
 
+/* Takes the entry out of the list, and keeps its hold. */
+static void data_set_remove(struct gm_market_source *source, size_t at)
+{
+    source->data_set_count--;
+    memmove(source->data_sets + at, source->data_sets + at + 1,
+            (source->data_set_count - at) * sizeof *source->data_sets);
+}
+
 static void oldest_release(struct gm_market_source *source)
 {
     gm_blob_store_release(source->store, &source->data_sets[0]);
-    source->data_set_count--;
-    memmove(source->data_sets, source->data_sets + 1,
-            source->data_set_count * sizeof *source->data_sets);
+    data_set_remove(source, 0);
+}
+
+/* On success the data set is held once, whatever was left of an earlier try. */
+static enum gm_status data_set_fetch(struct gm_market_source *source, const struct gm_hash *root,
+                                     struct gm_error *err)
+{
+    bool held = false;
+    enum gm_status status =
+        gm_transfer_get_stored(source->transfer, root, source->store, &held, err);
+    if (!held)
+        return status;
+    part_release(source); /* after the new hold: what came stays */
+    if (status != GM_OK) {
+        source->part = *root;
+        source->part_held = true;
+    }
+    return status;
 }
 
 /* Fetches the data set; those that were used longest ago give way when the quota asks for it. */
 static enum gm_status data_set_get(struct gm_market_source *source, const struct gm_hash *root,
                                    struct gm_error *err)
 {
-    for (size_t i = 0; i < source->data_set_count; i++) {
-        if (gm_hash_equal(&source->data_sets[i], root))
-            return GM_OK;
+    enum gm_status status = GM_NOT_FOUND;
+    for (size_t i = 0; i < source->data_set_count && status != GM_OK; i++) {
+        if (gm_hash_equal(&source->data_sets[i], root)) {
+            data_set_remove(source, i);
+            status = GM_OK;
+        }
     }
-    if (source->data_set_count == GM_SOURCE_DATA_SETS_MAX)
+    if (status != GM_OK && source->data_set_count == GM_SOURCE_DATA_SETS_MAX)
         oldest_release(source);
-    enum gm_status status;
-    while ((status = gm_transfer_get_stored(source->transfer, root, source->store, err)) ==
-               GM_NO_SPACE &&
-           source->data_set_count > 0)
-        oldest_release(source);
+    while (status != GM_OK && (status = data_set_fetch(source, root, err)) == GM_NO_SPACE &&
+           (source->data_set_count > 0 || source->part_held)) {
+        if (source->data_set_count > 0)
+            oldest_release(source);
+        else
+            part_release(source);
+    }
     if (status == GM_OK)
         source->data_sets[source->data_set_count++] = *root;
     return status;

@@ -23,8 +23,10 @@ struct gm_market_source {
     struct gm_buf large; /* the tensor that is being read */
     struct gm_hash large_root;
     uint64_t memory_bytes_max;                         /* of one tensor */
-    struct gm_hash data_sets[GM_SOURCE_DATA_SETS_MAX]; /* held in the store, newest last */
+    struct gm_hash data_sets[GM_SOURCE_DATA_SETS_MAX]; /* held in the store, last used last */
     size_t data_set_count;
+    struct gm_hash part; /* a data set whose fetching was interrupted */
+    bool part_held;
 };
 
 void gm_market_source_init(struct gm_market_source *source, struct gm_transfer *transfer,

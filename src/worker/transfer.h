@@ -47,9 +47,11 @@ enum gm_status gm_transfer_get(const struct gm_transfer *transfer, const struct 
 enum gm_status gm_transfer_get_many(const struct gm_transfer *transfer, const struct gm_hash *roots,
                                     size_t count, struct gm_buf *out, size_t *taken,
                                     struct gm_error *err) GM_MUST_USE;
-/* Into a store, going on where an interrupted one ended; held once for the caller. */
+/* Into a store, going on where an interrupted one ended. *held says whether the name is held once
+   more for the caller: on success, and when the connection or patience failed with a part of the
+   blob there, which stays for a later call as long as it is held. */
 enum gm_status gm_transfer_get_stored(const struct gm_transfer *transfer,
                                       const struct gm_hash *root, struct gm_blob_store *store,
-                                      struct gm_error *err) GM_MUST_USE;
+                                      bool *held, struct gm_error *err) GM_MUST_USE;
 
 #endif

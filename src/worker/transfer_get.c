@@ -118,29 +118,44 @@ static enum gm_status pieces_store(const struct gm_transfer *transfer, const str
     return GM_OK;
 }
 
-enum gm_status gm_transfer_get_stored(const struct gm_transfer *transfer,
-                                      const struct gm_hash *root, struct gm_blob_store *store,
-                                      struct gm_error *err)
+static bool worth_going_on(enum gm_status status)
+{
+    return status == GM_TIMEOUT || status == GM_PEER || status == GM_BUSY || status == GM_CANCELLED;
+}
+
+/* Opens the partial; GM_EXISTS when the blob is whole. */
+static enum gm_status partial_begin(const struct gm_transfer *transfer, const struct gm_hash *root,
+                                    struct gm_blob_store *store, struct gm_blob_partial **out,
+                                    struct gm_error *err)
 {
     uint64_t size_bytes;
     uint64_t count;
     struct gm_hash *values;
-    struct gm_blob_partial *partial;
-    if (gm_blob_store_has(store, root, NULL) && gm_blob_store_hold(store, root))
-        return GM_OK;
     GM_TRY(tree_get(transfer, root, &size_bytes, &values, &count, err));
-    enum gm_status status =
-        gm_blob_partial_open(store, root, size_bytes, values, count, &partial, err);
+    enum gm_status status = gm_blob_partial_open(store, root, size_bytes, values, count, out, err);
     gm_mem_free(values);
-    if (status == GM_EXISTS && gm_blob_store_hold(store, root))
+    return status;
+}
+
+enum gm_status gm_transfer_get_stored(const struct gm_transfer *transfer,
+                                      const struct gm_hash *root, struct gm_blob_store *store,
+                                      bool *held, struct gm_error *err)
+{
+    struct gm_blob_partial *partial;
+    *held = gm_blob_store_has(store, root, NULL) && gm_blob_store_hold(store, root);
+    if (*held)
         return GM_OK;
+    enum gm_status status = partial_begin(transfer, root, store, &partial, err);
+    if (status == GM_EXISTS)
+        *held = gm_blob_store_hold(store, root);
     if (status != GM_OK)
-        return status;
+        return *held ? GM_OK : status;
     status = pieces_store(transfer, root, partial, err);
     enum gm_status closed = gm_blob_partial_close(partial, status == GM_OK ? err : NULL);
     if (status == GM_OK)
         status = closed;
-    if (status != GM_OK)
+    *held = status == GM_OK || worth_going_on(status);
+    if (!*held)
         gm_blob_store_release(store, root);
     return status;
 }

@@ -8,6 +8,8 @@ enum {
     CALL_WAIT_MS = 20000,
     RETRY_MS_MIN = 50,
     RETRY_MS_MAX = 2000,
+    ASKED_MS_MAX = 30000, /* of what the broker asks to wait */
+    NAP_MS = 50,
     SMALL_BYTES_MAX = 256 << 10, /* below this blobs travel in company */
 };
 
@@ -16,6 +18,21 @@ enum {
 static bool worth_repeating(enum gm_status status)
 {
     return status == GM_TIMEOUT || status == GM_PEER || status == GM_BUSY;
+}
+
+static bool stopped(const struct gm_transfer *transfer)
+{
+    return transfer->stop != NULL && atomic_load(transfer->stop);
+}
+
+/* In naps, so that a stop is heard. */
+static void wait_to_retry(const struct gm_transfer *transfer, uint64_t wait_ms)
+{
+    while (wait_ms > 0 && !stopped(transfer)) {
+        uint64_t nap_ms = wait_ms < NAP_MS ? wait_ms : NAP_MS;
+        gm_clock_wait_ms(nap_ms);
+        wait_ms -= nap_ms;
+    }
 }
 
 enum gm_status gm_transfer_ask(const struct gm_transfer *transfer, enum gm_port port,
@@ -30,11 +47,13 @@ enum gm_status gm_transfer_ask(const struct gm_transfer *transfer, enum gm_port 
                                               expected, reply, &asked_ms, err);
         if (!worth_repeating(status))
             return status;
-        if (transfer->stop != NULL && atomic_load(transfer->stop))
+        if (stopped(transfer))
             return gm_error_set(err, GM_CANCELLED, "stopped");
         if (gm_clock_monotonic_ns() / 1000000 - start_ms > transfer->patience_ms)
             return status;
-        gm_clock_wait_ms(asked_ms > wait_ms ? asked_ms : wait_ms);
+        if (asked_ms > ASKED_MS_MAX)
+            asked_ms = ASKED_MS_MAX;
+        wait_to_retry(transfer, asked_ms > wait_ms ? asked_ms : wait_ms);
         wait_ms = wait_ms * 2 > RETRY_MS_MAX ? RETRY_MS_MAX : wait_ms * 2;
     }
 }
@@ -156,7 +175,7 @@ enum gm_status gm_transfer_put(const struct gm_transfer *transfer, const uint8_t
     enum gm_status status = GM_OK;
     gm_buf_init(&company, GM_WIRE_PIECE_BYTES);
     for (size_t i = 0; i < count && status == GM_OK; i++) {
-        if (transfer->stop != NULL && atomic_load(transfer->stop))
+        if (stopped(transfer))
             status = gm_error_set(err, GM_CANCELLED, "stopped");
         else if (blobs[i].size_bytes <= SMALL_BYTES_MAX)
             status = small_put(transfer, lease, &blobs[i], source, &company, err);
