@@ -54,8 +54,8 @@ enum gm_status gm_text_size(const char *what, const char *text, uint64_t *out_by
                             struct gm_error *err)
 {
     static const struct unit units[] = {
-        {"",    1         },
-        {"B",   1         },
+        {"", 1},
+        {"B", 1},
         {"KiB", 1ull << 10},
         {"MiB", 1ull << 20},
         {"GiB", 1ull << 30},
@@ -73,11 +73,7 @@ enum gm_status gm_text_duration(const char *what, const char *text, uint64_t *ou
                                 struct gm_error *err)
 {
     static const struct unit units[] = {
-        {"ms", 1       },
-        {"s",  1000    },
-        {"m",  60000   },
-        {"h",  3600000 },
-        {"d",  86400000},
+        {"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000},
     };
     if (strcmp(text, "0") == 0) {
         *out_ms = 0;

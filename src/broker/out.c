@@ -114,9 +114,7 @@ enum gm_status gm_broker_out_error(struct gm_broker_out *out, uint64_t handle,
         return GM_NO_MEMORY;
     struct gm_message message = {.type = GM_MESSAGE_ERROR};
     message.error = (struct gm_msg_error){
-        .status = status, .text = {(const uint8_t *)text, strlen(text)},
-             .retry_ms = retry_ms
-    };
+        .status = status, .text = {(const uint8_t *)text, strlen(text)}, .retry_ms = retry_ms};
     return gm_broker_out_reply(out, handle, &message);
 }
 

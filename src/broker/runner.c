@@ -64,9 +64,7 @@ static void calls_refuse(struct gm_broker_runner *runner, enum gm_status status,
 {
     struct gm_message message = {.type = GM_MESSAGE_ERROR};
     message.error = (struct gm_msg_error){
-        .status = status, .text = {(const uint8_t *)text, strlen(text)},
-             .retry_ms = retry_ms
-    };
+        .status = status, .text = {(const uint8_t *)text, strlen(text)}, .retry_ms = retry_ms};
     while (runner->open != NULL)
         call_answer(runner, runner->open, &message);
 }

@@ -47,13 +47,11 @@ static enum gm_status lookup(void *ctx, const struct gm_hash *name, struct gm_by
 
 void gm_broker_runner_blobs(struct gm_broker_runner *runner, struct gm_broker_blobs *out)
 {
-    *out = (struct gm_broker_blobs){
-        .ctx = runner,
-        .has = blob_has,
-        .read_word = word_read,
-        .usage = usage,
-        .lookup = {runner, lookup}
-    };
+    *out = (struct gm_broker_blobs){.ctx = runner,
+                                    .has = blob_has,
+                                    .read_word = word_read,
+                                    .usage = usage,
+                                    .lookup = {runner, lookup}};
 }
 
 static enum gm_status load_visit(void *ctx, const struct gm_entry *entry, struct gm_error *err)

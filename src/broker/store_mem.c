@@ -30,9 +30,8 @@ static enum gm_status mem_scan(struct gm_store *store, gm_store_visit *visit, vo
 {
     struct store_mem *mem = (struct store_mem *)store;
     for (size_t i = 0; i < mem->count; i++) {
-        struct gm_entry entry = {
-            .key = mem->cells[i]->key, .value = {mem->cells[i]->value, mem->cells[i]->size_bytes}
-        };
+        struct gm_entry entry = {.key = mem->cells[i]->key,
+                                 .value = {mem->cells[i]->value, mem->cells[i]->size_bytes}};
         GM_TRY(visit(ctx, &entry, err));
     }
     return GM_OK;

@@ -114,19 +114,20 @@ static enum gm_status broker_run(const struct gm_args *args, struct gm_error *er
 }
 
 static const struct gm_option broker_options[] = {
-    {"--listen",           "ADDRESS", "the control port; blobs are served on the next one",
-     "tcp://127.0.0.1:7700"                                                                                        },
-    {"--dir",              "DIR",     "where the state and the blobs are kept",                   "gradmill-broker"},
-    {"--key",              "FILE",    "the broker's secret key",                                  NULL             },
-    {"--house",            "KEY",
+    {"--listen", "ADDRESS", "the control port; blobs are served on the next one",
+     "tcp://127.0.0.1:7700"},
+    {"--dir", "DIR", "where the state and the blobs are kept", "gradmill-broker"},
+    {"--key", "FILE", "the broker's secret key", NULL},
+    {"--house", "KEY",
      "public key of a house worker (a file or 64 hex digits);\n"
-     "may be given several times",                                                                NULL             },
-    {"--disk",             "SIZE",    "the most disk space for blobs; 0: no limit",               "0"              },
-    {"--keep-checkpoints", "N",       "checkpoints kept per job",                                 "2"              },
-    {"--replay-first",     "N",       "results of a new key that are replayed before they count", "10"             },
-    {"--heartbeat",        "TIME",    "workers say this often that they live",                    "2s"             },
-    {"--json",             NULL,      "a JSON object when ready",                                 NULL             },
-    {NULL,                 NULL,      NULL,                                                       NULL             },
+     "may be given several times",
+     NULL},
+    {"--disk", "SIZE", "the most disk space for blobs; 0: no limit", "0"},
+    {"--keep-checkpoints", "N", "checkpoints kept per job", "2"},
+    {"--replay-first", "N", "results of a new key that are replayed before they count", "10"},
+    {"--heartbeat", "TIME", "workers say this often that they live", "2s"},
+    {"--json", NULL, "a JSON object when ready", NULL},
+    {NULL, NULL, NULL, NULL},
 };
 
 const struct gm_verb gm_verb_broker = {
@@ -135,7 +136,8 @@ const struct gm_verb gm_verb_broker = {
              .summary = "own jobs and hand out their tasks",
              .details =
                  "Every decision is stored before it is answered: a broker that is killed and "
-                 "started again\ngoes on where it was. docs/market.md says who may do what.", .options = broker_options,
+                 "started again\ngoes on where it was. docs/market.md says who may do what.",
+             .options = broker_options,
              .operands_min = 0,
              .operands_max = 0},
     .run = broker_run,

@@ -32,7 +32,7 @@ static enum gm_status cancel_run(const struct gm_args *args, struct gm_error *er
 static const struct gm_option cancel_options[] = {
     GM_MARKET_OPTIONS,
     {"--json", NULL, "a JSON object", NULL},
-    {NULL,     NULL, NULL,            NULL},
+    {NULL, NULL, NULL, NULL},
 };
 
 const struct gm_verb gm_verb_cancel = {

@@ -262,12 +262,12 @@ static enum gm_status demo_run(const struct gm_args *args, struct gm_error *err)
 }
 
 static const struct gm_option demo_options[] = {
-    {"--workers", "N",   "workers beside the house's",                        "3"            },
-    {"--steps",   "N",   "training steps",                                    "100"          },
-    {"--seed",    "N",   "of the weights and of the samples' order",          "1"            },
-    {"--dir",     "DIR", "a new folder for all of it",                        "gradmill-demo"},
-    {"--json",    NULL,  "one JSON object per step, and one with the result", NULL           },
-    {NULL,        NULL,  NULL,                                                NULL           },
+    {"--workers", "N", "workers beside the house's", "3"},
+    {"--steps", "N", "training steps", "100"},
+    {"--seed", "N", "of the weights and of the samples' order", "1"},
+    {"--dir", "DIR", "a new folder for all of it", "gradmill-demo"},
+    {"--json", NULL, "one JSON object per step, and one with the result", NULL},
+    {NULL, NULL, NULL, NULL},
 };
 
 const struct gm_verb gm_verb_demo = {
@@ -277,7 +277,8 @@ const struct gm_verb gm_verb_demo = {
              .details =
                  "Starts a broker and workers as processes of their own on 127.0.0.1. On the "
                  "way one worker\nis killed and one that lies joins; at the end the weights "
-                 "are compared with those of the\nsame job run alone.", .options = demo_options,
+                 "are compared with those of the\nsame job run alone.",
+             .options = demo_options,
              .operands_min = 0,
              .operands_max = 0},
     .run = demo_run,

@@ -120,6 +120,19 @@ enum gm_status gm_demo_stage(struct gm_demo *demo, const char *wanted, struct gm
 
 /* ---- processes ---- */
 
+/* What stands between `before` and the next quotation mark; false when it is not there whole. */
+static bool text_between(const char *text, const char *before, char *out, size_t size)
+{
+    const char *at = strstr(text, before);
+    const char *end = at != NULL ? strchr(at + strlen(before), '"') : NULL;
+    if (end == NULL || (size_t)(end - at) - strlen(before) >= size)
+        return false;
+    at += strlen(before);
+    memcpy(out, at, (size_t)(end - at));
+    out[end - at] = '\0';
+    return true;
+}
+
 /* The broker says where it listens in the first line of its log. */
 static bool address_read(struct gm_demo *demo, const char *log)
 {
@@ -130,9 +143,8 @@ static bool address_read(struct gm_demo *demo, const char *log)
         uint8_t *end = gm_buf_extend(&text, 1);
         if (end != NULL) {
             *end = '\0';
-            const char *at = strstr((const char *)text.data, "\"address\":\"");
-            found = at != NULL && strchr(at, '}') != NULL &&
-                    sscanf(at, "\"address\":\"%63[^\"]", demo->address) == 1;
+            found = text_between((const char *)text.data, "\"address\":\"", demo->address,
+                                 sizeof demo->address);
         }
     }
     gm_buf_fini(&text);

@@ -35,9 +35,9 @@ static enum gm_status fetch_run(const struct gm_args *args, struct gm_error *err
 
 static const struct gm_option fetch_options[] = {
     GM_MARKET_OPTIONS,
-    {"--out",  "DIR", "where model.safetensors and config.json go", NULL},
-    {"--json", NULL,  "a JSON object",                              NULL},
-    {NULL,     NULL,  NULL,                                         NULL},
+    {"--out", "DIR", "where model.safetensors and config.json go", NULL},
+    {"--json", NULL, "a JSON object", NULL},
+    {NULL, NULL, NULL, NULL},
 };
 
 const struct gm_verb gm_verb_fetch = {

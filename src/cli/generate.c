@@ -231,18 +231,19 @@ static enum gm_status generate_run(const struct gm_args *args, struct gm_error *
 }
 
 static const struct gm_option generate_options[] = {
-    {"--prompt",        "TEXT", "the text to go on with, for models of bytes",    NULL },
-    {"--prompt-tokens", "IDS",  "the same as token ids, as 1,2,3, for any model", NULL },
-    {"--tokens",        "N",    "how many tokens to add",                         "200"},
-    {"--temperature",   "T",    "0: always the likeliest; higher: more chance",   "0.8"},
-    {"--top-k",         "K",    "choose among the K likeliest only; 0: all",      "0"  },
-    {"--seed",          "S",    "another seed, another text",                     "0"  },
-    {"--window",        "N",
+    {"--prompt", "TEXT", "the text to go on with, for models of bytes", NULL},
+    {"--prompt-tokens", "IDS", "the same as token ids, as 1,2,3, for any model", NULL},
+    {"--tokens", "N", "how many tokens to add", "200"},
+    {"--temperature", "T", "0: always the likeliest; higher: more chance", "0.8"},
+    {"--top-k", "K", "choose among the K likeliest only; 0: all", "0"},
+    {"--seed", "S", "another seed, another text", "0"},
+    {"--window", "N",
      "tokens the model looks back on, best as many as it was\n"
-     "trained on; 0: all its positions",                                          "0"  },
-    {"--json",          NULL,   "one JSON object, with the ids",                  NULL },
+     "trained on; 0: all its positions",
+     "0"},
+    {"--json", NULL, "one JSON object, with the ids", NULL},
     GM_DEVICE_OPTIONS,
-    {NULL,              NULL,   NULL,                                             NULL },
+    {NULL, NULL, NULL, NULL},
 };
 
 static const char generate_details[] =

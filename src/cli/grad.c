@@ -153,13 +153,13 @@ static enum gm_status grad_run(const struct gm_args *args, struct gm_error *err)
 }
 
 static const struct gm_option grad_options[] = {
-    {"--out",         "FILE", "where the gradients go (safetensors)",             NULL},
-    {"--step",        "N",    "whose batch: the one of the job's step N, from 0", "0" },
-    {"--weights-out", "FILE", "also write the weights they were taken at",        NULL},
-    {"--batch-out",   "FILE", "also write the batch, as tensors x and y",         NULL},
-    {"--json",        NULL,   "one JSON object",                                  NULL},
+    {"--out", "FILE", "where the gradients go (safetensors)", NULL},
+    {"--step", "N", "whose batch: the one of the job's step N, from 0", "0"},
+    {"--weights-out", "FILE", "also write the weights they were taken at", NULL},
+    {"--batch-out", "FILE", "also write the batch, as tensors x and y", NULL},
+    {"--json", NULL, "one JSON object", NULL},
     GM_DEVICE_OPTIONS,
-    {NULL,            NULL,   NULL,                                               NULL},
+    {NULL, NULL, NULL, NULL},
 };
 
 static const char grad_details[] =

@@ -132,10 +132,7 @@ static enum gm_status field_read(struct gm_local *local, uint32_t field, void **
 
 enum gm_status gm_grad_write_batch(struct gm_local *local, const char *path, struct gm_error *err)
 {
-    struct gm_safetensors_item items[] = {
-        {"x", field_desc(local, 0)},
-        {"y", field_desc(local, 1)}
-    };
+    struct gm_safetensors_item items[] = {{"x", field_desc(local, 0)}, {"y", field_desc(local, 1)}};
     void *data[2] = {NULL, NULL};
     enum gm_status status = GM_OK;
     for (uint32_t field = 0; field < 2 && status == GM_OK; field++) {

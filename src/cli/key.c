@@ -112,7 +112,7 @@ static enum gm_status key_run(const struct gm_args *args, struct gm_error *err)
 
 static const struct gm_option key_options[] = {
     {"--json", NULL, "one JSON object", NULL},
-    {NULL,     NULL, NULL,              NULL},
+    {NULL, NULL, NULL, NULL},
 };
 
 static const char key_details[] =

@@ -58,8 +58,8 @@ static enum gm_status status_run(const struct gm_args *args, struct gm_error *er
 static const struct gm_option status_options[] = {
     GM_MARKET_OPTIONS,
     {"--wait", NULL, "show progress until the job ends", NULL},
-    {"--json", NULL, "one JSON object per job",          NULL},
-    {NULL,     NULL, NULL,                               NULL},
+    {"--json", NULL, "one JSON object per job", NULL},
+    {NULL, NULL, NULL, NULL},
 };
 
 const struct gm_verb gm_verb_status = {

@@ -109,8 +109,8 @@ static enum gm_status submit_run(const struct gm_args *args, struct gm_error *er
 static const struct gm_option submit_options[] = {
     GM_MARKET_OPTIONS,
     {"--wait", NULL, "show its progress until it ends", NULL},
-    {"--json", NULL, "JSON objects, one a line",        NULL},
-    {NULL,     NULL, NULL,                              NULL},
+    {"--json", NULL, "JSON objects, one a line", NULL},
+    {NULL, NULL, NULL, NULL},
 };
 
 const struct gm_verb gm_verb_submit = {
@@ -119,7 +119,8 @@ const struct gm_verb gm_verb_submit = {
              .summary = "send a job to a broker",
              .details =
                  "Prints the job's id. Only the key that submits a job may cancel it or fetch "
-                 "its weights.", .options = submit_options,
+                 "its weights.",
+             .options = submit_options,
              .operands_min = 1,
              .operands_max = 1},
     .run = submit_run,

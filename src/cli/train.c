@@ -204,11 +204,11 @@ static enum gm_status train_run(const struct gm_args *args, struct gm_error *err
 }
 
 static const struct gm_option train_options[] = {
-    {"--out",    "DIR", "where the model goes; made if need be",             NULL},
-    {"--resume", NULL,  "go on where an interrupted run into DIR ended",     NULL},
-    {"--json",   NULL,  "one JSON object per step, and one with the result", NULL},
+    {"--out", "DIR", "where the model goes; made if need be", NULL},
+    {"--resume", NULL, "go on where an interrupted run into DIR ended", NULL},
+    {"--json", NULL, "one JSON object per step, and one with the result", NULL},
     GM_DEVICE_OPTIONS,
-    {NULL,       NULL,  NULL,                                                NULL},
+    {NULL, NULL, NULL, NULL},
 };
 
 const struct gm_verb gm_verb_train = {
@@ -219,7 +219,8 @@ const struct gm_verb gm_verb_train = {
                  "JOB is a job file (docs/job-file.md). DIR receives model.safetensors and "
                  "config.json,\nwhich transformers loads. The same job gives the same bytes "
                  "with any number of threads,\non any machine, and through the market.\n"
-                 "Ctrl-C ends after the running step, with a checkpoint; twice ends at once.", .options = train_options,
+                 "Ctrl-C ends after the running step, with a checkpoint; twice ends at once.",
+             .options = train_options,
              .operands_min = 1,
              .operands_max = 1},
     .run = train_run,

@@ -89,11 +89,12 @@ static enum gm_status verify_run(const struct gm_args *args, struct gm_error *er
 }
 
 static const struct gm_option verify_options[] = {
-    {"--key",  "KEY",
+    {"--key", "KEY",
      "a public key that you trust, as a file or 64 hex digits;\n"
-     "may be given several times",       NULL},
-    {"--json", NULL,  "one JSON object", NULL},
-    {NULL,     NULL,  NULL,              NULL},
+     "may be given several times",
+     NULL},
+    {"--json", NULL, "one JSON object", NULL},
+    {NULL, NULL, NULL, NULL},
 };
 
 static const char verify_details[] =

@@ -36,12 +36,8 @@ static bool type_take(struct cursor *c, struct gm_npy *npy)
         enum gm_npy_type type;
         size_t element_bytes;
     } types[] = {
-        {"'<f4'", GM_NPY_F32, 4},
-        {"'<f8'", GM_NPY_F64, 8},
-        {"'|u1'", GM_NPY_U8,  1},
-        {"'<i4'", GM_NPY_I32, 4},
-        {"'<i8'", GM_NPY_I64, 8},
-        {"'<u4'", GM_NPY_U32, 4},
+        {"'<f4'", GM_NPY_F32, 4}, {"'<f8'", GM_NPY_F64, 8}, {"'|u1'", GM_NPY_U8, 1},
+        {"'<i4'", GM_NPY_I32, 4}, {"'<i8'", GM_NPY_I64, 8}, {"'<u4'", GM_NPY_U32, 4},
     };
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
         if (text_take(c, types[i].text)) {

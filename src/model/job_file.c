@@ -218,9 +218,9 @@ static enum gm_status train_parse(struct gm_job *job, const json_t *object, stru
         GM_REAL(clip_norm, struct train, 0, 1e6),
         GM_FIXED("dropout", "0"),
         {.name = "optimizer",
-                          .kind = GM_FIELD_NODE,
-                          .offset = offsetof(struct train, optimizer),
-                          .required = true},
+         .kind = GM_FIELD_NODE,
+         .offset = offsetof(struct train, optimizer),
+         .required = true},
         GM_NODE(schedule, struct train),
     };
     struct train train = {.values = job->train};

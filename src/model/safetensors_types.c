@@ -7,18 +7,12 @@ static const struct {
     const char *name;
     size_t size_bytes;
 } types[GM_SAFETENSORS_TYPE_COUNT] = {
-    [GM_SAFETENSORS_F32] = {"F32",  4},
-      [GM_SAFETENSORS_F16] = {"F16",  2},
-    [GM_SAFETENSORS_BF16] = {"BF16", 2},
-      [GM_SAFETENSORS_F64] = {"F64",  8},
-    [GM_SAFETENSORS_U32] = {"U32",  4},
-      [GM_SAFETENSORS_U16] = {"U16",  2},
-    [GM_SAFETENSORS_U8] = {"U8",   1},
-      [GM_SAFETENSORS_I64] = {"I64",  8},
-    [GM_SAFETENSORS_U64] = {"U64",  8},
-      [GM_SAFETENSORS_I32] = {"I32",  4},
-    [GM_SAFETENSORS_I16] = {"I16",  2},
-      [GM_SAFETENSORS_I8] = {"I8",   1},
+    [GM_SAFETENSORS_F32] = {"F32", 4},   [GM_SAFETENSORS_F16] = {"F16", 2},
+    [GM_SAFETENSORS_BF16] = {"BF16", 2}, [GM_SAFETENSORS_F64] = {"F64", 8},
+    [GM_SAFETENSORS_U32] = {"U32", 4},   [GM_SAFETENSORS_U16] = {"U16", 2},
+    [GM_SAFETENSORS_U8] = {"U8", 1},     [GM_SAFETENSORS_I64] = {"I64", 8},
+    [GM_SAFETENSORS_U64] = {"U64", 8},   [GM_SAFETENSORS_I32] = {"I32", 4},
+    [GM_SAFETENSORS_I16] = {"I16", 2},   [GM_SAFETENSORS_I8] = {"I8", 1},
     [GM_SAFETENSORS_BOOL] = {"BOOL", 1},
 };
 

@@ -53,10 +53,7 @@ Test(exec, iterations_carry_and_leave_the_inputs_alone)
     struct gm_program *program = carrying_program();
     float x[3] = {1, 2, 3};
     uint32_t count = 100;
-    struct gm_tensor inputs[2] = {
-        {program->inputs[0].desc, x     },
-        {program->inputs[1].desc, &count}
-    };
+    struct gm_tensor inputs[2] = {{program->inputs[0].desc, x}, {program->inputs[1].desc, &count}};
     for (uint32_t iterations = 1; iterations <= 4; iterations++) {
         struct gm_exec_args args = {.iterations = iterations, .step = 10};
         struct gm_tensor outputs[4];
@@ -151,11 +148,7 @@ Test(exec, a_nan_or_infinity_is_a_result_that_diverged)
     struct gm_program *program = finish(b);
     struct gm_device *device = kit_open(NULL, 1);
     float x_data[2000] = {0};
-    struct gm_tensor inputs[1] =
-        {
-            {program->inputs[0].desc, x_data}
-    },
-                     outputs[2];
+    struct gm_tensor inputs[1] = {{program->inputs[0].desc, x_data}}, outputs[2];
     struct gm_exec_args args = {.iterations = 1};
     for (int hot = 0; hot < 2; hot++) {
         x_data[1777] = hot ? 4.0f : 0.5f;
@@ -193,21 +186,19 @@ Test(exec, indices_beyond_their_table_are_refused_by_value_and_position)
         uint32_t ids[4], target[4];
         const char *says[2]; /* NULL: accepted */
     } cases[] = {
-        {{0, 6, 3, 1},          {0, 1, UINT32_MAX, 1}, {NULL, NULL}                        },
-        {{0, 6, 7, 1},          {0, 1, 0, 1},          {"index 7 ", "position 2 "}         },
-        {{0, UINT32_MAX, 1, 1}, {0, 1, 0, 1},          {"index 4294967295 ", "position 1 "}},
-        {{0, 6, 3, 1},          {0, 1, 1, 2},          {"index 2 ", "position 3 "}         },
+        {{0, 6, 3, 1}, {0, 1, UINT32_MAX, 1}, {NULL, NULL}},
+        {{0, 6, 7, 1}, {0, 1, 0, 1}, {"index 7 ", "position 2 "}},
+        {{0, UINT32_MAX, 1, 1}, {0, 1, 0, 1}, {"index 4294967295 ", "position 1 "}},
+        {{0, 6, 3, 1}, {0, 1, 1, 2}, {"index 2 ", "position 3 "}},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         float table[14] = {1, 2, 3};
         uint32_t ids[4], target[4];
         memcpy(ids, cases[i].ids, sizeof ids);
         memcpy(target, cases[i].target, sizeof target);
-        struct gm_tensor inputs[3] = {
-            {program->inputs[0].desc, table },
-            {program->inputs[1].desc, ids   },
-            {program->inputs[2].desc, target}
-        };
+        struct gm_tensor inputs[3] = {{program->inputs[0].desc, table},
+                                      {program->inputs[1].desc, ids},
+                                      {program->inputs[2].desc, target}};
         struct gm_tensor outputs[1];
         struct gm_exec_args args = {.iterations = 1};
         struct gm_error err = {0};

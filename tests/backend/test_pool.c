@@ -184,7 +184,7 @@ struct groups {
 
 static void groups_init(struct groups *groups)
 {
-    strcpy(groups->root, "/tmp/gm-groups-XXXXXX");
+    (void)snprintf(groups->root, sizeof groups->root, "/tmp/gm-groups-XXXXXX");
     cr_assert_not_null(mkdtemp(groups->root));
 }
 

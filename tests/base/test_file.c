@@ -280,11 +280,7 @@ Test(file, folders_are_made_with_their_parents_and_may_exist)
 Test(file, the_folder_of_a_path)
 {
     static const char *const rows[][2] = {
-        {"name",     "."  },
-        {"a/name",   "a"  },
-        {"a/b/name", "a/b"},
-        {"/name",    "/"  },
-        {"/a/name",  "/a" },
+        {"name", "."}, {"a/name", "a"}, {"a/b/name", "a/b"}, {"/name", "/"}, {"/a/name", "/a"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         char *folder = gm_path_folder(rows[i][0]);

@@ -33,10 +33,7 @@ Test(threads, log_lines_of_several_threads_do_not_mix)
     pthread_t threads[WRITERS];
     struct log_writer writers[WRITERS];
     for (int i = 0; i < WRITERS; i++) {
-        writers[i] = (struct log_writer){
-            {stream, "test", GM_LOG_INFO},
-            i
-        };
+        writers[i] = (struct log_writer){{stream, "test", GM_LOG_INFO}, i};
         cr_assert_eq(pthread_create(&threads[i], NULL, log_lines_write, &writers[i]), 0);
     }
     for (int i = 0; i < WRITERS; i++)

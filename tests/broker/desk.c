@@ -66,9 +66,7 @@ void gm_desk_init(struct gm_desk *desk)
     desk->config.key = &desk->keys[1];
     desk->config.house = &desk->keys[GM_DESK_HOUSE].public_key;
     desk->config.house_count = 1;
-    desk->config.blobs = (struct gm_broker_blobs){
-        desk, blob_has, word_read, usage, {desk, lookup}
-    };
+    desk->config.blobs = (struct gm_broker_blobs){desk, blob_has, word_read, usage, {desk, lookup}};
     desk->now_ms = 1000000;
     desk->unix_ms = 1700000000000;
     gm_broker_out_init(&desk->out);

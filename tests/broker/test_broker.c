@@ -510,9 +510,7 @@ Test(broker, a_job_whose_files_are_lost_ends_and_harms_no_other)
 Test(broker, entries_that_no_broker_wrote_are_refused)
 {
     struct gm_desk desk;
-    struct gm_entry entry = {
-        .key = {.kind = GM_ENTRY_JOB, .size_bytes = GM_ID_BYTES}
-    };
+    struct gm_entry entry = {.key = {.kind = GM_ENTRY_JOB, .size_bytes = GM_ID_BYTES}};
     struct gm_error err;
     static const uint8_t map[] = {0xa1, 0x00, 0x01};
     gm_desk_init(&desk);

@@ -125,9 +125,7 @@ Test(op, sizes_beyond_the_limit_are_refused_before_anything_overflows)
     struct gm_tensor_desc wrong = f32(DIMS(UINT64_C(1) << 32, UINT64_C(1) << 32));
     cr_assert(!gm_tensor_desc_valid(&wrong));
     cr_assert(!gm_tensor_desc_valid(&(struct gm_tensor_desc){GM_DTYPE_F32, 9, {1}}));
-    cr_assert(!gm_tensor_desc_valid(&(struct gm_tensor_desc){
-        GM_DTYPE_F32, 1, {1, 1}
-    }));
+    cr_assert(!gm_tensor_desc_valid(&(struct gm_tensor_desc){GM_DTYPE_F32, 1, {1, 1}}));
     wrong = f32(DIMS(0, UINT64_MAX, 2));
     cr_assert(!gm_tensor_desc_valid(&wrong));
 }
@@ -137,19 +135,13 @@ Test(op, costs_count_two_per_product_and_saturate)
     const struct gm_op_desc *matmul = gm_op_find(GM_OP_MATMUL);
     struct gm_tensor_desc x[] = {f32(DIMS(4, 8)), f32(DIMS(8, 16)), f32(DIMS(16))};
     struct gm_tensor_desc y[GM_OP_OUTPUTS_MAX];
-    struct gm_op_call call = {
-        3, x, (uint64_t[]){0, 0, 0},
-          0, NULL
-    };
+    struct gm_op_call call = {3, x, (uint64_t[]){0, 0, 0}, 0, NULL};
     cr_assert_eq(gm_op_infer(matmul, &call, y, NULL), GM_OK);
     cr_assert_eq(matmul->flops(&call, y), 2 * 4 * 8 * 16 + 4 * 16);
     const struct gm_op_desc *attention = gm_op_find(GM_OP_ATTENTION);
     struct gm_tensor_desc q = f32(DIMS(1, UINT64_C(1) << 42, 4));
     struct gm_tensor_desc qkv[] = {q, q, q};
-    struct gm_op_call huge = {
-        3, qkv, (uint64_t[]){1, 1, 1, 0},
-          0, NULL
-    };
+    struct gm_op_call huge = {3, qkv, (uint64_t[]){1, 1, 1, 0}, 0, NULL};
     cr_assert_eq(gm_op_infer(attention, &huge, y, NULL), GM_OK);
     cr_assert_eq(attention->flops(&huge, y), UINT64_MAX);
 }

@@ -138,11 +138,7 @@ static struct gm_program *deep_net(uint32_t layers, uint64_t rows, uint64_t widt
     uint64_t eps = gm_attr_from_f32(1e-5F);
     uint64_t plain[] = {0, 0, 0};
     for (uint32_t i = 0; i < layers; i++) {
-        const uint64_t dims[3][2] = {
-            {width,     0        },
-            {width,     4 * width},
-            {4 * width, width    }
-        };
+        const uint64_t dims[3][2] = {{width, 0}, {width, 4 * width}, {4 * width, width}};
         for (uint32_t j = 0; j < 3; j++) {
             snprintf(name, sizeof(name), "w%u.%u", (unsigned)i, (unsigned)j);
             wanted[count++] =

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 
@@ -199,8 +200,8 @@ Test(blob_store, pieces_arrive_in_any_order_across_a_restart)
 
     /* A torn write: piece 1 claims to be there and is not what it was. */
     char name[GM_HASH_HEX_SIZE + 8];
-    gm_hash_hex(name, &sent.root);
-    strcat(name, ".part");
+    char hex[GM_HASH_HEX_SIZE];
+    (void)snprintf(name, sizeof name, "%s.part", gm_hash_hex(hex, &sent.root));
     int fd = open(gm_folder_path(&folder, name), O_WRONLY);
     cr_assert_eq(pwrite(fd, "torn", 4, GM_BLOB_PIECE_BYTES + 77), 4);
     (void)close(fd);
@@ -382,10 +383,7 @@ Test(blob_store, blobs_that_do_not_fit_together_come_in_not_at_all)
     struct gm_folder folder = gm_folder_new();
     struct gm_blob_store *store = store_open(&folder, 30);
     struct gm_hash first = put(store, "bias");
-    struct gm_bytes blobs[2] = {
-        {(const uint8_t *)"gain", 4},
-        {(const uint8_t *)"bias", 4}
-    };
+    struct gm_bytes blobs[2] = {{(const uint8_t *)"gain", 4}, {(const uint8_t *)"bias", 4}};
     struct gm_hash names[2] = {gm_blake3("gain", 4), first};
     struct gm_error err = {0};
     cr_assert_eq(gm_blob_store_put_many(store, blobs, names, 2, &err), GM_NO_SPACE);
@@ -406,10 +404,8 @@ enum { THREADS = 4, ROUNDS = 50 };
 static bool crowd_turn(struct gm_blob_store *store, uint32_t turn)
 {
     const uint32_t values[] = {turn % 5, turn % 5 + 1, turn % 3 + 7};
-    const struct gm_bytes pair[] = {
-        {(const uint8_t *)&values[1], 4},
-        {(const uint8_t *)&values[2], 4}
-    };
+    const struct gm_bytes pair[] = {{(const uint8_t *)&values[1], 4},
+                                    {(const uint8_t *)&values[2], 4}};
     const struct gm_hash names[] = {gm_blake3(&values[1], 4), gm_blake3(&values[2], 4)};
     struct gm_hash root;
     uint32_t back = 99;

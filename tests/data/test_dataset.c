@@ -31,9 +31,7 @@ static void place_close(struct place *place)
 static void field_check(const struct gm_dataset_field *field, enum gm_dtype dtype, uint64_t rows,
                         uint64_t cols, const void *tensor)
 {
-    const struct gm_tensor_desc wanted = {
-        dtype, cols == 0 ? 1 : 2, {rows, cols}
-    };
+    const struct gm_tensor_desc wanted = {dtype, cols == 0 ? 1 : 2, {rows, cols}};
     cr_assert(gm_tensor_desc_equal(&field->desc, &wanted));
     struct gm_hash root = gm_blake3(tensor, gm_tensor_size_bytes(&wanted));
     cr_assert(gm_hash_equal(&field->root, &root));
@@ -75,10 +73,7 @@ Test(dataset, tokens_come_plain_or_behind_llmcs_header)
     struct {
         uint32_t header[256];
         uint16_t tokens[2];
-    } llmc = {
-        {20240520, 1, 2},
-        {9,        8        }
-    };
+    } llmc = {{20240520, 1, 2}, {9, 8}};
     gm_folder_write(&place.folder, "1.bin", plain, sizeof plain);
     gm_folder_write(&place.folder, "2.bin", &llmc, 1024 + 4);
     const struct gm_dataset_needs needs = {.vocab = 50257};
@@ -138,9 +133,7 @@ static enum gm_status arrays_import(struct place *place, const struct gm_dataset
 }
 
 static const struct gm_dataset_needs needs_classes = {
-    .vocab = 3, .x = {GM_DTYPE_F32, 2, {1, 20}},
-         .y = {GM_DTYPE_U32, 1, {1}    }
-};
+    .vocab = 3, .x = {GM_DTYPE_F32, 2, {1, 20}}, .y = {GM_DTYPE_U32, 1, {1}}};
 
 Test(dataset, arrays_become_what_the_model_takes)
 {
@@ -169,9 +162,7 @@ Test(dataset, arrays_become_what_the_model_takes)
     struct gm_slice slice = gm_dataset_slice(&set, &split, 0, true, 0, 1);
     slice.count = 3;
     const struct gm_slice_reader reader = {place.store, gm_blob_store_reader};
-    const struct gm_tensor_desc three = {
-        GM_DTYPE_F32, 2, {3, 20}
-    };
+    const struct gm_tensor_desc three = {GM_DTYPE_F32, 2, {3, 20}};
     float rows[60];
     cr_assert_eq(gm_slice_read(&slice, &reader, &three, rows, &err), GM_OK, "%s", err.text);
     cr_assert_arr_eq(rows, floats + 14 * 20, sizeof rows);

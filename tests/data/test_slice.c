@@ -42,28 +42,18 @@ Test(slice, targets_are_the_tokens_one_later)
     uint16_t tokens[COUNT];
     for (uint16_t i = 0; i < COUNT; i++)
         tokens[i] = (uint16_t)(i * 601 + 300);
-    struct gm_slice slice = {
-        .kind = GM_SLICE_TOKENS_X,
-        .desc = {GM_DTYPE_U16, 1, {COUNT}},
-        .seq = SEQ,
-        .samples_total = 14, /* the 14th ends with the last token */
-        .position = 12,
-        .count = 3
-    };
+    struct gm_slice slice = {.kind = GM_SLICE_TOKENS_X,
+                             .desc = {GM_DTYPE_U16, 1, {COUNT}},
+                             .seq = SEQ,
+                             .samples_total = 14, /* the 14th ends with the last token */
+                             .position = 12,
+                             .count = 3};
     struct memory memory = memory_make(&slice.desc, tokens);
     uint32_t x[3][SEQ], y[3][SEQ];
-    cr_assert_eq(read_slice(&slice, &memory,
-                            (struct gm_tensor_desc){
-                                GM_DTYPE_U32, 2, {3, SEQ}
-    },
-                            x),
+    cr_assert_eq(read_slice(&slice, &memory, (struct gm_tensor_desc){GM_DTYPE_U32, 2, {3, SEQ}}, x),
                  GM_OK);
     slice.kind = GM_SLICE_TOKENS_Y;
-    cr_assert_eq(read_slice(&slice, &memory,
-                            (struct gm_tensor_desc){
-                                GM_DTYPE_U32, 2, {3, SEQ}
-    },
-                            y),
+    cr_assert_eq(read_slice(&slice, &memory, (struct gm_tensor_desc){GM_DTYPE_U32, 2, {3, SEQ}}, y),
                  GM_OK);
     const uint32_t samples[3] = {12, 13, 0}; /* the next epoch starts over */
     for (int s = 0; s < 3; s++) {
@@ -72,18 +62,10 @@ Test(slice, targets_are_the_tokens_one_later)
             cr_assert_eq(y[s][t], tokens[samples[s] * SEQ + t + 1]);
         }
     }
-    cr_assert_eq(read_slice(&slice, &memory,
-                            (struct gm_tensor_desc){
-                                GM_DTYPE_U32, 2, {3, 8}
-    },
-                            x),
+    cr_assert_eq(read_slice(&slice, &memory, (struct gm_tensor_desc){GM_DTYPE_U32, 2, {3, 8}}, x),
                  GM_INVALID);
     slice.samples_total = 15;
-    cr_assert_eq(read_slice(&slice, &memory,
-                            (struct gm_tensor_desc){
-                                GM_DTYPE_U32, 2, {3, SEQ}
-    },
-                            y),
+    cr_assert_eq(read_slice(&slice, &memory, (struct gm_tensor_desc){GM_DTYPE_U32, 2, {3, SEQ}}, y),
                  GM_INVALID, "a sample that is not whole");
     gm_mem_free(memory.blob);
 }
@@ -114,9 +96,9 @@ Test(slice, an_epoch_shows_every_sample_once_and_epochs_differ)
 Test(slice, rows_of_any_shape_come_whole)
 {
     static const struct gm_tensor_desc descs[] = {
-        {GM_DTYPE_F32, 2, {35, 50}     },
+        {GM_DTYPE_F32, 2, {35, 50}},
         {GM_DTYPE_F32, 4, {9, 2, 5, 17}},
-        {GM_DTYPE_U32, 1, {35}         },
+        {GM_DTYPE_U32, 1, {35}},
     };
     for (size_t d = 0; d < sizeof descs / sizeof *descs; d++) {
         const struct gm_tensor_desc *desc = &descs[d];
@@ -145,33 +127,22 @@ Test(slice, bytes_become_shares_or_numbers)
 {
     const uint8_t pixels[6] = {0, 255, 51, 102, 204, 1};
     struct gm_slice slice = {
-        .kind = GM_SLICE_ROWS, .desc = {GM_DTYPE_U8, 2, {2, 3}},
-             .samples_total = 2, .count = 2
-    };
+        .kind = GM_SLICE_ROWS, .desc = {GM_DTYPE_U8, 2, {2, 3}}, .samples_total = 2, .count = 2};
     struct memory memory = memory_make(&slice.desc, pixels);
     float reals[6];
     uint32_t words[6];
-    cr_assert_eq(read_slice(&slice, &memory,
-                            (struct gm_tensor_desc){
-                                GM_DTYPE_F32, 2, {2, 3}
-    },
-                            reals),
-                 GM_OK);
-    cr_assert_eq(read_slice(&slice, &memory,
-                            (struct gm_tensor_desc){
-                                GM_DTYPE_U32, 2, {2, 3}
-    },
-                            words),
-                 GM_OK);
+    cr_assert_eq(
+        read_slice(&slice, &memory, (struct gm_tensor_desc){GM_DTYPE_F32, 2, {2, 3}}, reals),
+        GM_OK);
+    cr_assert_eq(
+        read_slice(&slice, &memory, (struct gm_tensor_desc){GM_DTYPE_U32, 2, {2, 3}}, words),
+        GM_OK);
     for (int i = 0; i < 6; i++) {
         cr_assert(reals[i] == (float)pixels[i] / 255.0f);
         cr_assert_eq(words[i], pixels[i]);
     }
-    cr_assert_eq(read_slice(&slice, &memory,
-                            (struct gm_tensor_desc){
-                                GM_DTYPE_U16, 2, {2, 3}
-    },
-                            words),
-                 GM_INVALID);
+    cr_assert_eq(
+        read_slice(&slice, &memory, (struct gm_tensor_desc){GM_DTYPE_U16, 2, {2, 3}}, words),
+        GM_INVALID);
     gm_mem_free(memory.blob);
 }

@@ -14,11 +14,12 @@ Test(philox, gives_the_published_answers)
         gm_u64 seed, stream, index;
         gm_u32 word[4];
     } known[] = {
-        {0,                     0,          0,                     {0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}},
-        {UINT64_MAX,            UINT64_MAX, UINT64_MAX,            {0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}},
+        {0, 0, 0, {0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}},
+        {UINT64_MAX, UINT64_MAX, UINT64_MAX, {0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}},
         {0x299f31d0a4093822ull,
-         0x0370734413198a2eull,             0x85a308d3243f6a88ull,
-         {0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}                                                          },
+         0x0370734413198a2eull,
+         0x85a308d3243f6a88ull,
+         {0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}},
     };
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
         struct gm_philox y = gm_philox(known[i].seed, known[i].stream, known[i].index);

@@ -33,9 +33,9 @@ static const char *const function_names[TEST_FUNCTION_COUNT] = {
 test_apply_fn test_apply_o0, test_apply_o3, test_apply_avx2, test_apply_avx512;
 
 const struct test_build test_builds[TEST_BUILD_COUNT] = {
-    {"-O0",         GM_CPU_SCALAR, test_apply_o0    },
-    {"-O3",         GM_CPU_SCALAR, test_apply_o3    },
-    {"-O3 AVX2",    GM_CPU_AVX2,   test_apply_avx2  },
+    {"-O0", GM_CPU_SCALAR, test_apply_o0},
+    {"-O3", GM_CPU_SCALAR, test_apply_o3},
+    {"-O3 AVX2", GM_CPU_AVX2, test_apply_avx2},
     {"-O3 AVX-512", GM_CPU_AVX512, test_apply_avx512},
 };
 

@@ -57,13 +57,11 @@ void gm_sim_broker_start(struct gm_sim *sim)
     sim->config.key = &sim->key;
     sim->config.house = sim->house;
     sim->config.house_count = sim->options.house_count;
-    sim->config.blobs = (struct gm_broker_blobs){
-        .ctx = sim,
-        .has = blob_has,
-        .read_word = word_read,
-        .usage = usage,
-        .lookup = {sim, lookup}
-    };
+    sim->config.blobs = (struct gm_broker_blobs){.ctx = sim,
+                                                 .has = blob_has,
+                                                 .read_word = word_read,
+                                                 .usage = usage,
+                                                 .lookup = {sim, lookup}};
     cr_assert_eq(gm_broker_new(&sim->config, &sim->broker, &err), GM_OK, "%s", err.text);
     cr_assert_eq(gm_store_scan(sim->store, load_visit, sim->broker, &err), GM_OK, "%s", err.text);
     cr_assert_eq(gm_broker_load_finish(sim->broker, gm_sim_broker_time(sim), &err), GM_OK, "%s",

@@ -86,9 +86,7 @@ static void reductions_add(struct gm_lab *lab, const struct gm_model *model)
 static void programs_add(struct gm_lab *lab, const struct gm_model *model)
 {
     struct gm_recipe *recipe = &lab->recipe;
-    struct gm_update_config update = {
-        .optimizer = {.kind = GM_OPTIMIZER_SGD, .lr = 0.1}
-    };
+    struct gm_update_config update = {.optimizer = {.kind = GM_OPTIMIZER_SGD, .lr = 0.1}};
     struct gm_program *program;
     struct gm_error err = {.text = ""};
     uint64_t batch = recipe->samples_per_step / recipe->shard_count;

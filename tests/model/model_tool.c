@@ -147,9 +147,8 @@ static void train_main(struct tool *tool, char **args)
                       .beta2 = 0.95,
                       .eps = 1e-8,
                       .weight_decay = 0.1},
-        .schedule = {GM_SCHEDULE_COSINE,        steps / 10, steps, 3e-4},
-        .clip_norm = 1.0
-    };
+        .schedule = {GM_SCHEDULE_COSINE, steps / 10, steps, 3e-4},
+        .clip_norm = 1.0};
     struct gm_program *grad, *update;
     run_check(gm_train_grad_program(tool->model, tool->batch, tool->seq, &grad, &tool->err),
               &tool->err);

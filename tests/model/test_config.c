@@ -212,13 +212,9 @@ Test(config, weights_are_found_under_the_names_that_others_write)
     struct gm_error err = {0};
     struct gm_model *model;
     cr_assert_eq(load(tiny, false, &model, &err), GM_OK, "%s", err.text);
-    const struct gm_tensor_desc table = {
-        GM_DTYPE_F32, 2, {3, 2}
-    };
+    const struct gm_tensor_desc table = {GM_DTYPE_F32, 2, {3, 2}};
     const struct gm_safetensors_item head = {"lm_head.weight", table};
-    const struct gm_safetensors_item buffer = {
-        "h.0.attn.bias", {GM_DTYPE_U8, 4, {1, 1, 2, 2}}
-    };
+    const struct gm_safetensors_item buffer = {"h.0.attn.bias", {GM_DTYPE_U8, 4, {1, 1, 2, 2}}};
     const struct gm_safetensors_item stranger = {"transformer.h.9.ln_1.weight", table};
 
     weights_write(&folder, model, 0, NULL, 0);

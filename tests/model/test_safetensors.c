@@ -11,9 +11,7 @@
 #include "gm_folder.h"
 #include "model/safetensors.h"
 
-static const struct gm_tensor_desc two_by_three = {
-    GM_DTYPE_F32, 2, {2, 3}
-};
+static const struct gm_tensor_desc two_by_three = {GM_DTYPE_F32, 2, {2, 3}};
 static const struct gm_tensor_desc one_word = {GM_DTYPE_U32, 1, {1}};
 
 static enum gm_status parse(const char *header, uint64_t data_bytes, struct gm_error *err)
@@ -32,10 +30,7 @@ Test(safetensors, written_files_have_one_form)
     const char *path = gm_folder_path(&folder, "m.safetensors");
     const float weights[6] = {1, 2, 3, 4, 5, 6};
     const uint32_t step = 7;
-    const struct gm_safetensors_item items[2] = {
-        {"a.weight", two_by_three},
-        {"step",     one_word    }
-    };
+    const struct gm_safetensors_item items[2] = {{"a.weight", two_by_three}, {"step", one_word}};
     struct gm_error err = {0};
     cr_assert_eq(gm_safetensors_write(path, 2, items, (const void *[]){weights, &step}, &err),
                  GM_OK, "%s", err.text);
@@ -75,7 +70,7 @@ Test(safetensors, written_files_have_one_form)
 }
 
 /* binary16 by its definition (IEEE 754, 3.6), in double arithmetic. */
-static double half_value(uint32_t bits)
+static double f16_value(uint32_t bits)
 {
     int exponent = (int)(bits >> 10 & 31);
     double fraction = (double)(bits & 1023);
@@ -119,11 +114,11 @@ Test(safetensors, half_precision_becomes_f32_exactly_for_every_value)
             memcpy(&bits, &values[i], sizeof bits);
             if (brain)
                 cr_assert_eq(bits, i << 16);
-            else if (isnan(half_value(i)))
+            else if (isnan(f16_value(i)))
                 cr_assert(isnan(values[i]));
             else
-                cr_assert((double)values[i] == half_value(i) &&
-                              !signbit(values[i]) == !signbit(half_value(i)),
+                cr_assert((double)values[i] == f16_value(i) &&
+                              !signbit(values[i]) == !signbit(f16_value(i)),
                           "%#x becomes %g", i, (double)values[i]);
         }
     }
@@ -223,9 +218,7 @@ Test(safetensors, a_full_disk_leaves_the_old_file_and_no_other)
     cr_assert_ge(child, 0);
     if (child == 0) {
         static const float weights[65536];
-        const struct gm_safetensors_item item = {
-            "w", {GM_DTYPE_F32, 1, {65536}}
-        };
+        const struct gm_safetensors_item item = {"w", {GM_DTYPE_F32, 1, {65536}}};
         const struct rlimit limit = {65536, 65536};
         (void)signal(SIGXFSZ, SIG_IGN);
         (void)setrlimit(RLIMIT_FSIZE, &limit);

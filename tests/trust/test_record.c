@@ -7,8 +7,7 @@
 static struct gm_record record_of(uint64_t iteration, uint64_t op, uint64_t output, uint8_t root)
 {
     struct gm_record record = {
-        .iteration = iteration, .op = op, .output = output, .dtype = 1, .rank = 2, .dims = {2, 3}
-    };
+        .iteration = iteration, .op = op, .output = output, .dtype = 1, .rank = 2, .dims = {2, 3}};
     memset(record.root.bytes, root, sizeof record.root.bytes);
     return record;
 }

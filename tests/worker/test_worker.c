@@ -184,16 +184,14 @@ static const struct gm_worker_done *done_make(bool diverged)
     static uint8_t roots[2 * GM_HASH_SIZE];
     static struct gm_worker_done done;
     memset(roots, 7, sizeof roots);
-    done = (struct gm_worker_done){
-        .diverged = diverged,
-        .inputs_root = gm_blake3("in", 2),
-        .outputs_root = gm_blake3("out", 3),
-        .roots = {roots, sizeof roots},
-        .flops = 12345,
-        .first_kernel_ns = 2000000000,
-        .root_ns = 3000000000,
-        .busy_ns = 900000000
-    };
+    done = (struct gm_worker_done){.diverged = diverged,
+                                   .inputs_root = gm_blake3("in", 2),
+                                   .outputs_root = gm_blake3("out", 3),
+                                   .roots = {roots, sizeof roots},
+                                   .flops = 12345,
+                                   .first_kernel_ns = 2000000000,
+                                   .root_ns = 3000000000,
+                                   .busy_ns = 900000000};
     return &done;
 }
 

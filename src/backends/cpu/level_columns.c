@@ -84,12 +84,10 @@ static size_t tile_count(size_t n)
 
 void GM_LEVEL(gm_cpu_sum_rows_run)(const struct gm_cpu_call *call)
 {
-    struct columns o = {
-        .x = call->in[0],
-        .out = {call->out[0], NULL},
-        .rows = (size_t)gm_tensor_rows(call->inputs[0]),
-        .n = (size_t)gm_tensor_cols(call->inputs[0])
-    };
+    struct columns o = {.x = call->in[0],
+                        .out = {call->out[0], NULL},
+                        .rows = (size_t)gm_tensor_rows(call->inputs[0]),
+                        .n = (size_t)gm_tensor_cols(call->inputs[0])};
     gm_pool_run(call->pool, tile_count(o.n), sum_rows_item, &o);
 }
 
@@ -138,28 +136,24 @@ static void norm_item(void *ctx, size_t item, size_t thread)
 
 void GM_LEVEL(gm_cpu_layernorm_grad_w_run)(const struct gm_cpu_call *call)
 {
-    struct columns o = {
-        .x = call->in[0],
-        .mean = call->in[1],
-        .rstd = call->in[2],
-        .dy = call->in[3],
-        .out = {call->out[0], call->out[1]},
-        .rows = (size_t)gm_tensor_rows(call->inputs[0]),
-        .n = (size_t)gm_tensor_cols(call->inputs[0])
-    };
+    struct columns o = {.x = call->in[0],
+                        .mean = call->in[1],
+                        .rstd = call->in[2],
+                        .dy = call->in[3],
+                        .out = {call->out[0], call->out[1]},
+                        .rows = (size_t)gm_tensor_rows(call->inputs[0]),
+                        .n = (size_t)gm_tensor_cols(call->inputs[0])};
     gm_pool_run(call->pool, tile_count(o.n), norm_item, &o);
 }
 
 void GM_LEVEL(gm_cpu_rmsnorm_grad_w_run)(const struct gm_cpu_call *call)
 {
-    struct columns o = {
-        .x = call->in[0],
-        .rstd = call->in[1],
-        .dy = call->in[2],
-        .out = {call->out[0], NULL},
-        .rows = (size_t)gm_tensor_rows(call->inputs[0]),
-        .n = (size_t)gm_tensor_cols(call->inputs[0])
-    };
+    struct columns o = {.x = call->in[0],
+                        .rstd = call->in[1],
+                        .dy = call->in[2],
+                        .out = {call->out[0], NULL},
+                        .rows = (size_t)gm_tensor_rows(call->inputs[0]),
+                        .n = (size_t)gm_tensor_cols(call->inputs[0])};
     gm_pool_run(call->pool, tile_count(o.n), norm_item, &o);
 }
 

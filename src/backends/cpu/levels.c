@@ -16,11 +16,11 @@ DECLARE(neon)
 
 /* From slow to fast. The reference is the kernels' text and nothing else. */
 static const struct gm_cpu_ops LEVELS[] = {
-    {"reference", GM_CPU_SCALAR, gm_cpu_kernels_scalar, NULL              },
-    {"scalar",    GM_CPU_SCALAR, gm_cpu_kernels_scalar, gm_cpu_fast_scalar},
+    {"reference", GM_CPU_SCALAR, gm_cpu_kernels_scalar, NULL},
+    {"scalar", GM_CPU_SCALAR, gm_cpu_kernels_scalar, gm_cpu_fast_scalar},
 #if defined(__x86_64__)
-    {"avx2",      GM_CPU_AVX2,   gm_cpu_kernels_avx2,   gm_cpu_fast_avx2  },
-    {"avx512",    GM_CPU_AVX512, gm_cpu_kernels_avx512, gm_cpu_fast_avx512},
+    {"avx2", GM_CPU_AVX2, gm_cpu_kernels_avx2, gm_cpu_fast_avx2},
+    {"avx512", GM_CPU_AVX512, gm_cpu_kernels_avx512, gm_cpu_fast_avx512},
 #elif defined(__aarch64__)
     {"neon", GM_CPU_NEON, gm_cpu_kernels_neon, gm_cpu_fast_neon},
 #endif

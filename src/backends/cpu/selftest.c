@@ -133,17 +133,17 @@ struct known_answer {
 };
 
 static const struct known_answer ANSWERS[] = {
-    {"subnormals",           test_subnormals,  UINT64_C(0x8cd4ea7850d969f4)},
-    {"addition",             test_addition,    UINT64_C(0x2d1658db2261ee8f)},
-    {"division",             test_division,    UINT64_C(0xc0b09c03917a4aab)},
-    {"square root",          test_square_root, UINT64_C(0x5a857977cdd10004)},
-    {"fma",                  test_fma,         UINT64_C(0xff3ffbb652b840d7)},
-    {"dot of 5000 elements", test_dot,         UINT64_C(0xf570e48fa8662ea5)},
-    {"exp",                  test_exp,         UINT64_C(0xddf2222fefcecfb5)},
-    {"erf",                  test_erf,         UINT64_C(0x3605524c47f240d6)},
-    {"tanh",                 test_tanh,        UINT64_C(0x2c9556ca54be8d54)},
-    {"log, sin and cos",     test_log_sin_cos, UINT64_C(0x6917a6212fd99e28)},
-    {"pow",                  test_pow,         UINT64_C(0x4b9dda0ae42ec325)},
+    {"subnormals", test_subnormals, UINT64_C(0x8cd4ea7850d969f4)},
+    {"addition", test_addition, UINT64_C(0x2d1658db2261ee8f)},
+    {"division", test_division, UINT64_C(0xc0b09c03917a4aab)},
+    {"square root", test_square_root, UINT64_C(0x5a857977cdd10004)},
+    {"fma", test_fma, UINT64_C(0xff3ffbb652b840d7)},
+    {"dot of 5000 elements", test_dot, UINT64_C(0xf570e48fa8662ea5)},
+    {"exp", test_exp, UINT64_C(0xddf2222fefcecfb5)},
+    {"erf", test_erf, UINT64_C(0x3605524c47f240d6)},
+    {"tanh", test_tanh, UINT64_C(0x2c9556ca54be8d54)},
+    {"log, sin and cos", test_log_sin_cos, UINT64_C(0x6917a6212fd99e28)},
+    {"pow", test_pow, UINT64_C(0x4b9dda0ae42ec325)},
 };
 
 enum { ANSWER_COUNT = sizeof ANSWERS / sizeof *ANSWERS };

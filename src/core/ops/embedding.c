@@ -70,7 +70,7 @@ const struct gm_op_desc gm_op_desc_embedding_grad = {
     .inputs = {"ids", "dy"},
     .output_count = 1,
     .attr_count = 1,
-    .attrs = {{"vocab", GM_ATTR_U64, UINT32_MAX}    },
+    .attrs = {{"vocab", GM_ATTR_U64, UINT32_MAX}},
     .infer = infer_embedding_grad,
     .flops = flops_embedding_grad,
 };
