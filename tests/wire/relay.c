@@ -149,9 +149,7 @@ static void *relay_main(void *arg)
 
 void relay_open(struct relay *relay, uint16_t target)
 {
-    *relay = (struct relay){
-        .target = target, .listeners = {-1, -1}
-    };
+    *relay = (struct relay){.target = target, .listeners = {-1, -1}};
     for (int i = 0; i < RELAY_PAIRS_MAX; i++)
         relay->pairs[i] = (struct relay_pair){-1, -1};
     gm_buf_init(&relay->log, LOG_BYTES_MAX);
@@ -184,11 +182,16 @@ void relay_close(struct relay *relay)
     gm_buf_fini(&relay->log);
 }
 
+void relay_cut_soon(struct relay *relay)
+{
+    cr_assert_eq(write(relay->orders[1], "c", 1), 1);
+}
+
 void relay_cut(struct relay *relay)
 {
     (void)pthread_mutex_lock(&relay->lock);
     uint64_t before = relay->cuts;
-    cr_assert_eq(write(relay->orders[1], "c", 1), 1);
+    relay_cut_soon(relay);
     while (relay->cuts == before)
         (void)pthread_cond_wait(&relay->cut, &relay->lock);
     (void)pthread_mutex_unlock(&relay->lock);

@@ -32,8 +32,9 @@ struct relay {
 /* Each ends the test on failure. */
 void relay_open(struct relay *relay, uint16_t target);
 void relay_close(struct relay *relay);
-/* Returns when every connection is closed. */
+/* Returns when every connection is closed; the other one at once. */
 void relay_cut(struct relay *relay);
+void relay_cut_soon(struct relay *relay);
 /* How often these bytes were seen so far. */
 size_t relay_saw(struct relay *relay, const void *bytes, size_t size_bytes);
 
