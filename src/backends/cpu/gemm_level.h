@@ -13,8 +13,10 @@ enum {
 };
 
 /* Before a loop of constant length: repeats its body, so that arrays it indexes become registers.
-   Clang does so in time only for this wording, and ignores the other. */
-#if defined(__clang__)
+   Clang does so in time only for this wording, and ignores the other. A build may define it empty.
+ */
+#if defined(GM_UNROLL)
+#elif defined(__clang__)
 #define GM_UNROLL _Pragma("clang loop unroll(full)")
 #else
 #define GM_UNROLL _Pragma("GCC unroll 16")
