@@ -252,7 +252,12 @@ bool depot_answer(struct depot *depot, struct gm_request *request)
 
 static void request_arrived(void *ctx, struct gm_request *request)
 {
-    if (!depot_answer(ctx, request))
+    struct depot *depot = ctx;
+    if (depot_answer(depot, request))
+        return;
+    if (depot->other != NULL)
+        depot->other(depot->other_ctx, request);
+    else
         gm_request_refuse(request, GM_UNSUPPORTED, 0, "blobs only");
 }
 

@@ -27,6 +27,9 @@ struct depot {
     struct gm_key key;
     struct gm_key worker;
     struct gm_server *server;
+    /* Takes what is not about blobs; set before the first client comes. NULL: it is refused. */
+    void (*other)(void *ctx, struct gm_request *request);
+    void *other_ctx;
     pthread_mutex_t lock; /* guards what follows, except for `stop` */
     struct blobs blobs;
     struct depot_arrival arrival; /* the newest */
