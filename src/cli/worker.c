@@ -65,13 +65,27 @@ static void ready_print(const struct worker *worker, const struct gm_device_info
     (void)fflush(stdout);
 }
 
+/* "lie", or "lie-after:N". */
+static enum gm_status drill_read(const struct worker *worker, struct gm_runner_config *config,
+                                 struct gm_error *err)
+{
+    static const char after[] = "lie-after:";
+    const char *drill = gm_args_value(worker->args, "--drill");
+    if (drill == NULL)
+        return GM_OK;
+    config->lying = true;
+    if (strcmp(drill, "lie") == 0)
+        return GM_OK;
+    if (strncmp(drill, after, sizeof after - 1) == 0)
+        return gm_text_u64("--drill lie-after", drill + sizeof after - 1, 0, UINT64_MAX,
+                           &config->lie_after, err);
+    return gm_error_set(err, GM_USAGE, "--drill: \"%s\" is no drill (lie, lie-after:N)", drill);
+}
+
 static enum gm_status runner_make(struct worker *worker, struct gm_error *err)
 {
     struct gm_device_info info;
     worker->device->ops->info(worker->device, &info);
-    const char *drill = gm_args_value(worker->args, "--drill");
-    if (drill != NULL && strcmp(drill, "lie") != 0)
-        return gm_error_set(err, GM_USAGE, "--drill: \"%s\" is no drill (lie)", drill);
     struct gm_runner_config config = {
         .key = &worker->keys.key,
         .broker_address = worker->keys.address,
@@ -83,8 +97,8 @@ static enum gm_status runner_make(struct worker *worker, struct gm_error *err)
         .version = GM_VERSION,
         .memory_bytes = info.memory_bytes,
         .flops_per_s = worker->flops_per_s,
-        .lying = drill != NULL,
     };
+    GM_TRY(drill_read(worker, &config, err));
     GM_TRY(gm_runner_new(&config, &worker->runner, err));
     ready_print(worker, &info);
     return GM_OK;
@@ -132,12 +146,13 @@ static enum gm_status worker_run(const struct gm_args *args, struct gm_error *er
 
 static const struct gm_option worker_options[] = {
     GM_MARKET_OPTIONS,
-    {"--dir",   "DIR",  "where data sets and receipts are kept",          "gradmill-worker"},
-    {"--disk",  "SIZE", "the most disk space for data sets; 0: no limit", "4GiB"           },
-    {"--json",  NULL,   "a JSON object when ready",                       NULL             },
-    {"--drill", "NAME", "misbehave on purpose, to see it found out: lie", NULL             },
+    {"--dir",   "DIR",  "where data sets and receipts are kept",                                 "gradmill-worker"},
+    {"--disk",  "SIZE", "the most disk space for data sets; 0: no limit",                        "4GiB"           },
+    {"--json",  NULL,   "a JSON object when ready",                                              NULL             },
+    {"--drill", "NAME", "misbehave on purpose, to see it found out:\nlie, or lie-after:N tasks",
+      NULL                                                                                                         },
     GM_DEVICE_OPTIONS,
-    {NULL,      NULL,   NULL,                                             NULL             },
+    {NULL,      NULL,   NULL,                                                                    NULL             },
 };
 
 const struct gm_verb gm_verb_worker = {
