@@ -136,8 +136,8 @@ static enum gm_status worker_run(const struct gm_args *args, struct gm_error *er
 {
     struct worker worker = {
         .args = args,
-        .lock = {.fd = -1             },
-        .log = { .stream = stderr, .part = "worker", .level = GM_LOG_INFO},
+        .lock = {.fd = -1},
+        .log = {.stream = stderr, .part = "worker", .level = GM_LOG_INFO},
     };
     enum gm_status status = worker_do(&worker, err);
     worker_fini(&worker);
@@ -146,13 +146,13 @@ static enum gm_status worker_run(const struct gm_args *args, struct gm_error *er
 
 static const struct gm_option worker_options[] = {
     GM_MARKET_OPTIONS,
-    {"--dir",   "DIR",  "where data sets and receipts are kept",                                 "gradmill-worker"},
-    {"--disk",  "SIZE", "the most disk space for data sets; 0: no limit",                        "4GiB"           },
-    {"--json",  NULL,   "a JSON object when ready",                                              NULL             },
+    {"--dir", "DIR", "where data sets and receipts are kept", "gradmill-worker"},
+    {"--disk", "SIZE", "the most disk space for data sets; 0: no limit", "4GiB"},
+    {"--json", NULL, "a JSON object when ready", NULL},
     {"--drill", "NAME", "misbehave on purpose, to see it found out:\nlie, or lie-after:N tasks",
-      NULL                                                                                                         },
+     NULL},
     GM_DEVICE_OPTIONS,
-    {NULL,      NULL,   NULL,                                                                    NULL             },
+    {NULL, NULL, NULL, NULL},
 };
 
 const struct gm_verb gm_verb_worker = {
@@ -163,7 +163,8 @@ const struct gm_verb gm_verb_worker = {
                  "Computes tasks until SIGTERM or Ctrl-C: the first finishes the running task, "
                  "the second\nends at once. No foreign code runs here: a task is a list of "
                  "known tensor operations.\nThe broker's signed receipts are kept in "
-                 "DIR/receipts; gradmill verify reads them.", .options = worker_options,
+                 "DIR/receipts; gradmill verify reads them.",
+             .options = worker_options,
              .operands_min = 0,
              .operands_max = 0},
     .run = worker_run,
