@@ -152,10 +152,9 @@ static enum gm_status heartbeat(struct gm_broker *broker, const struct gm_msg_he
     struct gm_broker_lease *lease = lease_of(broker, heartbeat->lease);
     uint64_t now = broker->event->now.mono_ms;
     if (lease != NULL && gm_broker_lease_open(lease)) {
+        lease->heard_mono_ms = now; /* late, but nobody else has been given the task yet */
         reply.heartbeat_ok.deadline_ms = gm_broker_lease_left_ms(broker, lease, now);
         reply.heartbeat_ok.live = reply.heartbeat_ok.deadline_ms > 0;
-        if (reply.heartbeat_ok.live)
-            lease->heard_mono_ms = now;
     }
     return gm_broker_out_reply(broker->out, broker->event->handle, &reply);
 }

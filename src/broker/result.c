@@ -136,7 +136,6 @@ static enum gm_status commit(struct gm_broker *broker, struct gm_broker_job *job
     uint64_t until = (uint64_t)(elapsed > 0 ? elapsed : 0) + broker->config.upload_ms;
     if (until > lease->length_ms)
         lease->length_ms = until;
-    lease->heard_mono_ms = broker->event->now.mono_ms;
     lease->dirty = true;
     GM_TRY(gm_broker_sign_receipt(broker, lease));
     GM_TRY(rate_note(broker, job, lease));
@@ -165,6 +164,7 @@ enum gm_status gm_broker_attest(struct gm_broker *broker, const struct gm_msg_at
     }
     if (!gm_broker_lease_open(lease))
         return refuse(broker, GM_STALE, "the lease is over");
+    lease->heard_mono_ms = broker->event->now.mono_ms; /* as a heartbeat */
     if (gm_broker_lease_left_ms(broker, lease, broker->event->now.mono_ms) == 0) {
         GM_TRY(gm_broker_lease_end(broker, lease, "its deadline has passed"));
         return refuse(broker, GM_STALE, "the lease's deadline has passed");

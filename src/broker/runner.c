@@ -135,6 +135,13 @@ static enum gm_status tick(struct gm_broker_runner *runner, uint64_t now_ms)
     return step(runner, &event);
 }
 
+/* As often as heartbeats are due: a silent worker's task must not wait for the clock. */
+static uint64_t tick_wait_ms(const struct gm_broker_runner *runner)
+{
+    uint64_t heartbeat_ms = runner->config.rules.heartbeat_ms;
+    return heartbeat_ms < TICK_MS ? heartbeat_ms : TICK_MS;
+}
+
 /* All calls of the list, and what time asks for. `*durable`: an answer will say that blobs are
    kept. */
 static enum gm_status batch_step(struct gm_broker_runner *runner, struct gm_broker_call *list,
@@ -152,7 +159,7 @@ static enum gm_status batch_step(struct gm_broker_runner *runner, struct gm_brok
     uint64_t now_ms = gm_broker_now_ms();
     bool due = now_ms >= runner->tick_ms || gm_broker_wait_ms(runner->broker, now_ms) == 0;
     if (status == GM_OK && due) {
-        runner->tick_ms = now_ms + TICK_MS;
+        runner->tick_ms = now_ms + tick_wait_ms(runner);
         status = tick(runner, now_ms);
     }
     for (struct gm_broker_call *call = list; call != NULL && status == GM_OK; call = call->next)

@@ -71,9 +71,7 @@ static void notice_send(struct gm_runner *runner, const struct notice *notice)
 static void failure_send(struct gm_runner *runner, enum gm_worker_event_kind kind, uint64_t number,
                          enum gm_status status, const struct gm_error *err)
 {
-    struct notice notice = {
-        .event = {.kind = kind, .number = number, .status = status}
-    };
+    struct notice notice = {.event = {.kind = kind, .number = number, .status = status}};
     (void)snprintf(notice.text, sizeof notice.text, "%s", err->text);
     notice_send(runner, &notice);
 }
@@ -85,9 +83,7 @@ static void question_ask(struct gm_runner *runner, struct gm_lane_job *job,
 {
     struct gm_message message;
     struct gm_error err = {.status = GM_OK};
-    struct notice notice = {
-        .event = {.kind = answered, .number = job->number}
-    };
+    struct notice notice = {.event = {.kind = answered, .number = job->number}};
     enum gm_status status = gm_message_decode(gm_buf_view(&job->bytes), &message, &err);
     if (status == GM_OK)
         status = gm_client_call(runner->client, GM_PORT_CONTROL, &message, job->wait_ms,
