@@ -344,8 +344,60 @@ enum gm_status gm_local_write_model(struct gm_local *local, const char *path, st
     return gm_file_hash(path, name, err);
 }
 
-enum gm_status gm_local_memory(struct gm_local *local, struct gm_exec_memory *out,
+static uint64_t outputs_bytes(const struct gm_program *program)
+{
+    uint64_t bytes = 0;
+    for (uint32_t j = 0; j < program->output_count; j++)
+        bytes += gm_tensor_size_bytes(&program->values[program->outputs[j].value]);
+    return bytes;
+}
+
+static uint64_t inputs_bytes(const struct gm_program *program, enum gm_source source)
+{
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < program->input_count; i++) {
+        if (program->inputs[i].source == source)
+            bytes += gm_tensor_size_bytes(&program->inputs[i].desc);
+    }
+    return bytes;
+}
+
+/* What is held while gradients gather, and while the state is replaced. */
+static uint64_t tensors_peak(const struct gm_composed *composed)
+{
+    const struct gm_recipe_programs *programs = &composed->programs;
+    uint64_t gradients = outputs_bytes(programs->gradient);
+    uint64_t gathering =
+        gm_composed_state_bytes(composed) +
+        gradients * (composed->recipe.shard_count + (composed->recipe.shard_count > 1 ? 1 : 0));
+    uint64_t updating =
+        inputs_bytes(programs->update, GM_SOURCE_TENSOR) + outputs_bytes(programs->update);
+    return gathering > updating ? gathering : updating;
+}
+
+static enum gm_status program_memory(struct gm_local *local, const struct gm_hash *name,
+                                     const struct gm_program *program, struct gm_local_memory *out,
+                                     struct gm_error *err)
+{
+    struct gm_exec_memory memory;
+    if (program == NULL)
+        return GM_OK;
+    GM_TRY(gm_executor_memory(local->executor, name, &memory, err));
+    out->arena_bytes += memory.arena_bytes;
+    out->overhead_bytes += memory.overhead_bytes + 2 * inputs_bytes(program, GM_SOURCE_DATA);
+    return GM_OK;
+}
+
+enum gm_status gm_local_memory(struct gm_local *local, struct gm_local_memory *out,
                                struct gm_error *err)
 {
-    return gm_executor_memory(local->executor, &local->composed->recipe.gradient_program, out, err);
+    const struct gm_recipe *recipe = &local->composed->recipe;
+    const struct gm_recipe_programs *programs = &local->composed->programs;
+    *out = (struct gm_local_memory){.tensor_bytes = tensors_peak(local->composed)};
+    GM_TRY(program_memory(local, &recipe->gradient_program, programs->gradient, out, err));
+    GM_TRY(program_memory(local, &recipe->update_program, programs->update, out, err));
+    GM_TRY(program_memory(local, &recipe->evaluate_program, programs->evaluate, out, err));
+    for (uint32_t k = 2; k <= GM_RECIPE_FANIN; k++)
+        GM_TRY(program_memory(local, &recipe->reduce_programs[k], programs->reduce[k], out, err));
+    return GM_OK;
 }

@@ -50,8 +50,15 @@ enum gm_status gm_local_write_model(struct gm_local *local, const char *path, st
 /* The shape of a tensor of the state. */
 const struct gm_tensor_desc *gm_local_state_desc(const struct gm_local *local, uint32_t index);
 
-/* What the largest of the job's programs takes here; the figure that is printed before a start. */
-enum gm_status gm_local_memory(struct gm_local *local, struct gm_exec_memory *out,
+/* What the job will take, planned before it starts. */
+struct gm_local_memory {
+    uint64_t tensor_bytes;   /* at the peak: the state before and after an update, or the state and
+                                the   gradients of all shards */
+    uint64_t arena_bytes;    /* intermediate values of all programs, which stay prepared */
+    uint64_t overhead_bytes; /* packing space, tables, slices of data */
+};
+/* Prepares the programs of a step. */
+enum gm_status gm_local_memory(struct gm_local *local, struct gm_local_memory *out,
                                struct gm_error *err) GM_MUST_USE;
 
 #endif

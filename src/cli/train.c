@@ -34,24 +34,26 @@ struct train {
     uint32_t start_step;
 };
 
-static void memory_print(struct train *train, const struct gm_exec_memory *memory)
+static void memory_print(struct train *train, const struct gm_local_memory *memory)
 {
-    char state[GM_TEXT_SIZE_CHARS];
-    char arena[GM_TEXT_SIZE_CHARS];
-    char gradients[GM_TEXT_SIZE_CHARS];
+    char total[GM_TEXT_SIZE_CHARS];
+    char tensors[GM_TEXT_SIZE_CHARS];
+    char arenas[GM_TEXT_SIZE_CHARS];
     char overhead[GM_TEXT_SIZE_CHARS];
-    uint64_t state_bytes = gm_composed_state_bytes(&train->composed);
+    uint64_t total_bytes = memory->tensor_bytes + memory->arena_bytes + memory->overhead_bytes;
     struct gm_device_info info;
     train->device->ops->info(train->device, &info);
-    (void)fprintf(
-        stderr,
-        "%s: %u parameters in %u tensors on %s, %u threads\n"
-        "memory: state %s, activations %s, gradients %s a shard, overhead %s\n",
-        train->composed.recipe.name, (unsigned)gm_model_element_count(train->composed.model),
-        train->composed.recipe.param_count, info.name, info.thread_count,
-        gm_text_from_size(state, state_bytes), gm_text_from_size(arena, memory->arena_bytes),
-        gm_text_from_size(gradients, memory->output_bytes),
-        gm_text_from_size(overhead, memory->overhead_bytes));
+    (void)fprintf(stderr,
+                  "%s: %llu parameters in %u tensors on %s, %u threads\n"
+                  "memory: %s at the peak: weights, optimizer and gradients %s, "
+                  "intermediate values %s, overhead %s\n",
+                  train->composed.recipe.name,
+                  (unsigned long long)gm_model_element_count(train->composed.model),
+                  train->composed.recipe.param_count, info.name, info.thread_count,
+                  gm_text_from_size(total, total_bytes),
+                  gm_text_from_size(tensors, memory->tensor_bytes),
+                  gm_text_from_size(arenas, memory->arena_bytes),
+                  gm_text_from_size(overhead, memory->overhead_bytes));
 }
 
 static void figures_show(struct train *train, bool last)
@@ -148,7 +150,7 @@ static enum gm_status results_write(struct train *train, struct gm_error *err)
 static enum gm_status train_prepare(struct train *train, struct gm_error *err)
 {
     const char *out;
-    struct gm_exec_memory memory;
+    struct gm_local_memory memory;
     GM_TRY(gm_args_required(train->args, "--out", &out, err));
     GM_TRY(gm_outdir_open(&train->dir, out, gm_args_has(train->args, "--resume"), err));
     GM_TRY(gm_stop_start(&train->stop, NULL, NULL, err));

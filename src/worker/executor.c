@@ -94,7 +94,7 @@ static enum gm_status tensor_keep(struct gm_executor *executor, const struct gm_
     GM_TRY(buffer_make(executor, size_bytes, &buffer, err));
     enum gm_status status = executor->device->ops->write(buffer, 0, data, size_bytes, err);
     if (status != GM_OK) {
-        executor->device->ops->buffer_free(buffer);
+        gm_tensor_cache_buffer_free(&executor->tensors, buffer);
         return status;
     }
     if (gm_tensor_cache_add(&executor->tensors, root, desc, buffer) != GM_OK)
@@ -429,16 +429,15 @@ static enum gm_status run_init(struct run *run, struct gm_task_result *out, stru
 static void run_fini(struct run *run)
 {
     const struct gm_program *program = run->program->program;
-    const struct gm_device_ops *ops = run->executor->device->ops;
     for (uint32_t i = 0; run->held != NULL && i < program->input_count; i++) {
         if (run->held[i])
             gm_executor_release(run->executor, &run->task->inputs[i].root,
                                 &program->inputs[i].desc);
         else if (run->inputs != NULL)
-            ops->buffer_free(run->inputs[i]);
+            gm_tensor_cache_buffer_free(&run->executor->tensors, run->inputs[i]);
     }
     for (uint32_t i = 0; run->outputs != NULL && i < program->output_count; i++)
-        ops->buffer_free(run->outputs[i]);
+        gm_tensor_cache_buffer_free(&run->executor->tensors, run->outputs[i]);
     gm_mem_free(run->inputs);
     gm_mem_free(run->outputs);
     gm_mem_free(run->held);

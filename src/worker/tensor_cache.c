@@ -55,8 +55,7 @@ bool gm_tensor_cache_drop_one(struct gm_tensor_cache *cache)
     }
     if (oldest == SIZE_MAX)
         return false;
-    cache->device->ops->buffer_free(cache->entries[oldest].buffer);
-    cache->bytes -= gm_tensor_size_bytes(&cache->entries[oldest].desc);
+    gm_tensor_cache_buffer_free(cache, cache->entries[oldest].buffer);
     cache->entries[oldest] = cache->entries[--cache->count];
     return true;
 }
@@ -70,11 +69,21 @@ enum gm_status gm_tensor_cache_buffer(struct gm_tensor_cache *cache, uint64_t si
         continue;
     for (;;) {
         enum gm_status status = cache->device->ops->buffer_new(cache->device, size_bytes, out, err);
+        if (status == GM_OK)
+            cache->bytes += size_bytes;
         if (status != GM_LIMIT && status != GM_NO_MEMORY)
             return status;
         if (!gm_tensor_cache_drop_one(cache))
             return status;
     }
+}
+
+void gm_tensor_cache_buffer_free(struct gm_tensor_cache *cache, struct gm_buffer *buffer)
+{
+    if (buffer == NULL)
+        return;
+    cache->bytes -= buffer->size_bytes;
+    cache->device->ops->buffer_free(buffer);
 }
 
 enum gm_status gm_tensor_cache_add(struct gm_tensor_cache *cache, const struct gm_hash *root,
@@ -83,14 +92,14 @@ enum gm_status gm_tensor_cache_add(struct gm_tensor_cache *cache, const struct g
     struct gm_cached_tensor *kept = gm_tensor_cache_find(cache, root, desc);
     if (kept != NULL) {
         kept->holds++;
-        cache->device->ops->buffer_free(buffer);
+        gm_tensor_cache_buffer_free(cache, buffer);
         return GM_OK;
     }
     if (cache->count == cache->capacity) {
         size_t capacity = cache->capacity == 0 ? 64 : 2 * cache->capacity;
         struct gm_cached_tensor *entries = gm_mem_resize(cache->entries, capacity, sizeof *entries);
         if (entries == NULL) {
-            cache->device->ops->buffer_free(buffer);
+            gm_tensor_cache_buffer_free(cache, buffer);
             return GM_NO_MEMORY;
         }
         cache->entries = entries;
@@ -98,7 +107,6 @@ enum gm_status gm_tensor_cache_add(struct gm_tensor_cache *cache, const struct g
     }
     cache->entries[cache->count++] = (struct gm_cached_tensor){
         .root = *root, .desc = *desc, .buffer = buffer, .holds = 1, .used = ++cache->clock};
-    cache->bytes += gm_tensor_size_bytes(desc);
     return GM_OK;
 }
 

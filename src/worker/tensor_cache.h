@@ -21,7 +21,7 @@ struct gm_tensor_cache {
     size_t count;
     size_t capacity;
     uint64_t clock;
-    uint64_t bytes;     /* of all entries */
+    uint64_t bytes;     /* of all entries, and of buffers that were handed out */
     uint64_t bytes_max; /* 0: as much as the device has */
 };
 
@@ -39,6 +39,9 @@ struct gm_cached_tensor *gm_tensor_cache_find_root(struct gm_tensor_cache *cache
 /* A buffer of the device, after dropping what must go. The caller owns it. */
 enum gm_status gm_tensor_cache_buffer(struct gm_tensor_cache *cache, uint64_t size_bytes,
                                       struct gm_buffer **out, struct gm_error *err) GM_MUST_USE;
+
+/* Gives such a buffer back. NULL is allowed. */
+void gm_tensor_cache_buffer_free(struct gm_tensor_cache *cache, struct gm_buffer *buffer);
 
 /* Takes the buffer over, in every case; held once. When the root is kept already the new buffer is
    freed and the old one held. */
