@@ -26,8 +26,9 @@ struct desk {
     uint64_t lease_count;
     uint64_t done;
     uint64_t released;
-    struct gm_request *parked; /* a lease request that waits */
-    struct gm_lease_token lease;
+    struct gm_request *parked;     /* a lease request that waits */
+    struct gm_lease_token lease;   /* the newest */
+    uint8_t asked_by[GM_ID_BYTES]; /* the request it was given for */
 };
 
 /* ---- the desk's answers, with its lock held ---- */
@@ -38,10 +39,16 @@ static void lease_give(struct desk *desk, struct gm_request *request)
     struct gm_buf bytes;
     struct gm_buf token;
     struct gm_message reply = {.type = GM_MESSAGE_LEASE};
-    desk->leases_left--;
+    const uint8_t *asked_by = gm_request_message(request)->lease_ask.request;
+    /* The same request gets the same lease: its first answer may not have been heard. */
+    if (memcmp(desk->asked_by, asked_by, GM_ID_BYTES) != 0) {
+        desk->leases_left--;
+        desk->lease_count++;
+        memcpy(desk->asked_by, asked_by, GM_ID_BYTES);
+    }
     cr_assert_eq(gm_task_init(&task, 1), GM_OK);
     task.program = desk->program;
-    task.step = (uint32_t)desk->lease_count++;
+    task.step = (uint32_t)desk->lease_count;
     task.iterations = 1;
     task.inputs[0].kind = GM_TASK_INPUT_TENSOR;
     task.inputs[0].root = desk->input;
@@ -70,7 +77,8 @@ static void lease_give(struct desk *desk, struct gm_request *request)
 
 static void lease_asked(struct desk *desk, struct gm_request *request)
 {
-    if (desk->leases_left > 0) {
+    const uint8_t *asked_by = gm_request_message(request)->lease_ask.request;
+    if (desk->leases_left > 0 || memcmp(desk->asked_by, asked_by, GM_ID_BYTES) == 0) {
         lease_give(desk, request);
         return;
     }
