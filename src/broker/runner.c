@@ -142,6 +142,41 @@ static uint64_t tick_wait_ms(const struct gm_broker_runner *runner)
     return heartbeat_ms < TICK_MS ? heartbeat_ms : TICK_MS;
 }
 
+/* Forgets the questions of those who have hung up: a task given to one of them would be lost until
+   its silence is noticed. */
+static enum gm_status gone_forget(struct gm_broker_runner *runner)
+{
+    struct gm_broker_call *next;
+    for (struct gm_broker_call *call = runner->open; call != NULL; call = next) {
+        next = call->open_next;
+        if (call->request == NULL || gm_request_connected(call->request))
+            continue;
+        struct gm_broker_event event = {.kind = GM_BROKER_GONE,
+                                        .handle = (uint64_t)(uintptr_t)call};
+        GM_TRY(step(runner, &event));
+        gm_request_drop(call->request);
+        call_close(runner, call);
+    }
+    return GM_OK;
+}
+
+static bool is_heartbeat(const struct gm_broker_call *call)
+{
+    return call->request != NULL && gm_request_message(call->request)->type == GM_MESSAGE_HEARTBEAT;
+}
+
+/* Those of the list that are heartbeats, or those that are not. */
+static enum gm_status calls_step(struct gm_broker_runner *runner, struct gm_broker_call *list,
+                                 bool heartbeats)
+{
+    enum gm_status status = GM_OK;
+    for (struct gm_broker_call *call = list; call != NULL && status == GM_OK; call = call->next) {
+        if (is_heartbeat(call) == heartbeats)
+            status = call_step(runner, call);
+    }
+    return status;
+}
+
 /* All calls of the list, and what time asks for. `*durable`: an answer will say that blobs are
    kept. */
 static enum gm_status batch_step(struct gm_broker_runner *runner, struct gm_broker_call *list,
@@ -150,20 +185,27 @@ static enum gm_status batch_step(struct gm_broker_runner *runner, struct gm_brok
     enum gm_status status = GM_OK;
     *durable = false;
     (void)pthread_mutex_lock(&runner->core);
+    uint64_t losses = gm_server_losses(runner->server, GM_PORT_CONTROL);
+    if (losses != runner->losses || gm_broker_now_ms() >= runner->tick_ms)
+        status = gone_forget(runner);
+    runner->losses = losses;
     for (struct gm_broker_call *call = list; call != NULL; call = call->next) {
         call_open(runner, call);
         enum gm_message_type type =
             call->request == NULL ? GM_MESSAGE_OK : gm_request_message(call->request)->type;
         *durable = *durable || type == GM_MESSAGE_UPLOADED || type == GM_MESSAGE_SUBMIT;
     }
+    /* Heartbeats first: whoever has sent one is not silent, however long the disk took. */
+    if (status == GM_OK)
+        status = calls_step(runner, list, true);
     uint64_t now_ms = gm_broker_now_ms();
     bool due = now_ms >= runner->tick_ms || gm_broker_wait_ms(runner->broker, now_ms) == 0;
     if (status == GM_OK && due) {
         runner->tick_ms = now_ms + tick_wait_ms(runner);
         status = tick(runner, now_ms);
     }
-    for (struct gm_broker_call *call = list; call != NULL && status == GM_OK; call = call->next)
-        status = call_step(runner, call);
+    if (status == GM_OK)
+        status = calls_step(runner, list, false);
     (void)pthread_mutex_unlock(&runner->core);
     return status;
 }

@@ -106,6 +106,7 @@ struct gm_broker_runner {
     struct gm_broker_out out;
     struct gm_broker_call *open; /* all calls without an answer */
     uint64_t tick_ms;
+    uint64_t losses; /* connections that had ended when it was last looked who waits in vain */
     uint64_t full_until_ms; /* the store was full: no leases before */
     bool paused;
 };

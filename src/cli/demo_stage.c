@@ -237,7 +237,7 @@ bool gm_demo_worker_holds_lease(const struct gm_demo *demo, const struct gm_demo
 
 void gm_demo_stop(struct gm_demo *demo)
 {
-    struct gm_child *children[GM_DEMO_WORKERS_MAX + 3];
+    struct gm_child *children[GM_DEMO_WORKERS_MAX + 2];
     size_t count = 0;
     if (demo->market_open)
         gm_market_close(&demo->market);
@@ -246,9 +246,11 @@ void gm_demo_stop(struct gm_demo *demo)
         children[count++] = &demo->workers[i].child;
     children[count++] = &demo->house.child;
     children[count++] = &demo->liar.child;
-    children[count++] = &demo->broker;
     for (size_t i = 0; i < count; i++)
         gm_child_signal(children[i], SIGTERM);
     for (size_t i = 0; i < count; i++)
         (void)gm_child_wait(children[i]);
+    /* Last: the others finish or give back what they hold. */
+    gm_child_signal(&demo->broker, SIGTERM);
+    (void)gm_child_wait(&demo->broker);
 }

@@ -233,6 +233,16 @@ static enum gm_status reply_seal(struct gm_request *request, const struct gm_mes
     return GM_OK;
 }
 
+bool gm_request_connected(const struct gm_request *request)
+{
+    return gm_inbound_connected(request->inbound);
+}
+
+uint64_t gm_server_losses(const struct gm_server *server, enum gm_port port)
+{
+    return gm_listener_losses(server->ports[port].listener);
+}
+
 void gm_request_reply(struct gm_request *request, const struct gm_message *message)
 {
     struct gm_buf frame;

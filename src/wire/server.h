@@ -41,6 +41,12 @@ const struct gm_key_public *gm_request_peer(const struct gm_request *request);
 /* Decoded; its views live as long as the request. */
 const struct gm_message *gm_request_message(const struct gm_request *request);
 
+/* False: who asked has hung up. A request that waits for long should not be served then. */
+bool gm_request_connected(const struct gm_request *request);
+/* Connections to that port that have ended so far: as long as it is the same, so are the answers
+   above. */
+uint64_t gm_server_losses(const struct gm_server *server, enum gm_port port);
+
 /* Never blocks. The message's views need to live for the call only. One that is too long for the
    port goes as an ERROR, GM_LIMIT. */
 void gm_request_reply(struct gm_request *request, const struct gm_message *message);

@@ -35,6 +35,10 @@ void gm_listener_sweep(struct gm_listener *listener, uint64_t now_ms, uint64_t w
 
 struct gm_bytes gm_inbound_frame(const struct gm_inbound *inbound); /* valid until reply or drop */
 uint32_t gm_inbound_connection(const struct gm_inbound *inbound);
+/* Whether a reply would still find the connection that the request came by. */
+bool gm_inbound_connected(const struct gm_inbound *inbound);
+/* Connections that have ended so far: as long as it is the same, so is the answer above. */
+uint64_t gm_listener_losses(struct gm_listener *listener);
 /* Never blocks; a peer that is gone gets nothing. */
 void gm_inbound_reply(struct gm_inbound *inbound, struct gm_bytes frame);
 void gm_inbound_drop(struct gm_inbound *inbound);

@@ -41,6 +41,7 @@ struct gm_listener {
     struct connection *connections;
     size_t connection_count;
     size_t connection_capacity;
+    uint64_t losses;
 };
 
 struct gm_inbound {
@@ -72,6 +73,7 @@ static void connection_add(struct gm_listener *listener, uint32_t id)
 static void connection_remove(struct gm_listener *listener, uint32_t id)
 {
     (void)pthread_mutex_lock(&listener->lock);
+    listener->losses++;
     for (size_t i = 0; i < listener->connection_count; i++) {
         if (listener->connections[i].id == id) {
             listener->connections[i] = listener->connections[--listener->connection_count];
@@ -152,6 +154,25 @@ struct gm_bytes gm_inbound_frame(const struct gm_inbound *inbound)
 uint32_t gm_inbound_connection(const struct gm_inbound *inbound)
 {
     return inbound->connection;
+}
+
+bool gm_inbound_connected(const struct gm_inbound *inbound)
+{
+    struct gm_listener *listener = inbound->listener;
+    bool found = false;
+    (void)pthread_mutex_lock(&listener->lock);
+    for (size_t i = 0; i < listener->connection_count && !found; i++)
+        found = listener->connections[i].id == inbound->connection;
+    (void)pthread_mutex_unlock(&listener->lock);
+    return found;
+}
+
+uint64_t gm_listener_losses(struct gm_listener *listener)
+{
+    (void)pthread_mutex_lock(&listener->lock);
+    uint64_t losses = listener->losses;
+    (void)pthread_mutex_unlock(&listener->lock);
+    return losses;
 }
 
 void gm_inbound_reply(struct gm_inbound *inbound, struct gm_bytes frame)

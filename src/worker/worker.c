@@ -288,6 +288,17 @@ static void answer_arrived(struct gm_worker *worker, const struct gm_worker_even
     }
 }
 
+/* A broker that is away must not keep a worker from ending: the lease is given back if it can be.
+ */
+static void drain_give_up(struct gm_worker *worker, const struct gm_worker_event *event,
+                          struct gm_worker_actions *out)
+{
+    if (lease_held(worker))
+        lease_release(worker, GM_RELEASE_DRAIN, GM_WORKER_ASKING, event->text, event, out);
+    else
+        end(worker, out, GM_OK, "drained");
+}
+
 static void answer_missing(struct gm_worker *worker, const struct gm_worker_event *event,
                            struct gm_worker_actions *out)
 {
@@ -298,6 +309,8 @@ static void answer_missing(struct gm_worker *worker, const struct gm_worker_even
     say(worker, out, event->text);
     if (worker->phase == GM_WORKER_RELEASING)
         enter(worker, worker->next, event, out); /* its deadline ends it anyway */
+    else if (worker->draining)
+        drain_give_up(worker, event, out);
     else
         rest(worker, worker->phase, 0, event);
 }
@@ -324,7 +337,10 @@ static void upload_failed(struct gm_worker *worker, const struct gm_worker_event
     case GM_BUSY:
     case GM_NO_SPACE:
         say(worker, out, event->text);
-        rest(worker, GM_WORKER_UPLOADING, 0, event);
+        if (worker->draining)
+            drain_give_up(worker, event, out);
+        else
+            rest(worker, GM_WORKER_UPLOADING, 0, event);
         break;
     case GM_STALE:
     case GM_REFUSED:

@@ -25,6 +25,7 @@ fail() {
 start() {
     name=$1
     shift
+    : >>"$dir/$name.log"
     "$gradmill" "$@" >>"$dir/$name.log" 2>&1 &
     echo $! >"$dir/$name.pid"
 }
