@@ -8,6 +8,7 @@
 
 #include <sodium.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "trust/noise.h"
 #include "wire/address.h"
@@ -226,23 +227,11 @@ static enum gm_status session_await(struct gm_client *client, const struct times
     return client->failure.status;
 }
 
-static struct timespec time_in(uint32_t wait_ms)
-{
-    struct timespec until;
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += wait_ms / 1000;
-    until.tv_nsec += (long)(wait_ms % 1000) * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_nsec -= 1000000000;
-        until.tv_sec++;
-    }
-    return until;
-}
-
 static enum gm_status ticket_take(struct gm_client *client, uint32_t wait_ms, struct ticket *ticket,
                                   struct gm_error *err)
 {
-    struct timespec until = time_in(wait_ms);
+    struct timespec until;
+    gm_clock_deadline(&until, wait_ms);
     enum gm_status status = GM_OK;
     (void)pthread_mutex_lock(&client->lock);
     while (status == GM_OK && client->session == 0)

@@ -23,9 +23,10 @@ enum gm_status gm_frame_decode(struct gm_bytes bytes, struct gm_frame *out)
         .type = (enum gm_frame_type)data[3],
         .session = gm_load_u64(data + 8),
         .counter = gm_load_u64(data + 16),
-        .header = {data,                         GM_FRAME_HEADER_BYTES                   },
-        .payload = {data + GM_FRAME_HEADER_BYTES, bytes.size_bytes - GM_FRAME_HEADER_BYTES},
     };
+    out->header = (struct gm_bytes){data, GM_FRAME_HEADER_BYTES};
+    out->payload =
+        (struct gm_bytes){data + GM_FRAME_HEADER_BYTES, bytes.size_bytes - GM_FRAME_HEADER_BYTES};
     uint8_t expected[GM_FRAME_HEADER_BYTES];
     gm_frame_header_put(expected, out);
     if (out->type < GM_FRAME_HANDSHAKE_1 || out->type > GM_FRAME_REFUSED ||
