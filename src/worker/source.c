@@ -55,9 +55,7 @@ static enum gm_status ahead_index(struct gm_market_source *source, const struct 
     size_t at = 0;
     for (size_t i = 0; i < count; i++) {
         uint32_t size = gm_load_u32(source->small.data + at);
-        source->ahead[i] = (struct gm_source_blob){
-            roots[i], {source->small.data + at + 4, size}
-        };
+        source->ahead[i] = (struct gm_source_blob){roots[i], {source->small.data + at + 4, size}};
         at += 4 + (size_t)size;
     }
     source->ahead_count = count;

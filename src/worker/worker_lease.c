@@ -105,7 +105,7 @@ static void attestation_fill(const struct gm_worker *worker, const struct gm_wor
                  .first_kernel_ns = done->first_kernel_ns,
                  .root_ns = done->root_ns,
                  .device_busy_ns = done->busy_ns},
-        .chain = {.sequence = worker->sequence,                                  .previous = worker->previous},
+        .chain = {.sequence = worker->sequence, .previous = worker->previous},
     };
     memcpy(out->nonce, lease->nonce, sizeof out->nonce);
     memcpy(out->work.lease, lease->lease, sizeof out->work.lease);
