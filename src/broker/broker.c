@@ -128,6 +128,7 @@ static enum gm_status hello(struct gm_broker *broker, const struct gm_msg_hello 
     struct gm_message reply = {.type = GM_MESSAGE_HELLO_OK};
     peer->worker = true;
     peer->flops_claimed = hello->flops_per_s;
+    peer->memory_bytes = hello->memory_bytes;
     reply.hello_ok = (struct gm_msg_hello_ok){
         .house = peer->house,
         .heartbeat_ms = broker->config.heartbeat_ms,
@@ -198,6 +199,7 @@ static enum gm_status worker_request(struct gm_broker *broker, const struct gm_m
         return banned ? banned_reply(broker, worker) : hello(broker, &message->hello, peer);
     case GM_MESSAGE_LEASE_ASK:
         peer->worker = true;
+        peer->memory_bytes = message->lease_ask.memory_bytes;
         return banned ? banned_reply(broker, worker)
                       : gm_broker_lease_ask(broker, &message->lease_ask);
     case GM_MESSAGE_HEARTBEAT:

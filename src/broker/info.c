@@ -69,10 +69,46 @@ static struct tally tally_of(const struct gm_broker_job *job)
     return tally;
 }
 
+/* A ready task that nobody who is there has the memory for. */
+struct shortage {
+    bool house;
+    uint64_t needed_bytes;
+    uint64_t offered_bytes;
+};
+
+static bool shortage_find(const struct gm_broker *broker, const struct gm_broker_job *job,
+                          uint64_t mono_ms, struct shortage *out)
+{
+    uint64_t most_bytes[2] = {0, 0}; /* of anybody, of a house worker */
+    for (size_t i = 0; i < broker->peer_count; i++) {
+        const struct gm_broker_peer *peer = broker->peers[i];
+        for (int house = 0; house <= peer->house && peer_heard(broker, peer, mono_ms); house++) {
+            if (peer->memory_bytes > most_bytes[house])
+                most_bytes[house] = peer->memory_bytes;
+        }
+    }
+    *out = (struct shortage){.needed_bytes = 0};
+    for (size_t i = 0; i < job->task_count; i++) {
+        const struct gm_broker_task *task = job->tasks[i];
+        bool house = task->id.kind != GM_TASK_GRADIENT;
+        uint64_t needed_bytes = job->memory_bytes[task->id.kind];
+        if (task->state == GM_BROKER_READY && needed_bytes > most_bytes[house] &&
+            needed_bytes > out->needed_bytes)
+            *out = (struct shortage){house, needed_bytes, most_bytes[house]};
+    }
+    return out->needed_bytes > 0;
+}
+
+static unsigned long long mib(uint64_t bytes)
+{
+    return (unsigned long long)((bytes >> 20) + 1);
+}
+
 void gm_broker_job_text(const struct gm_broker *broker, const struct gm_broker_job *job,
                         uint64_t mono_ms, char out[static GM_WIRE_TEXT_MAX])
 {
     struct tally tally = tally_of(job);
+    struct shortage shortage;
     size_t size = GM_WIRE_TEXT_MAX;
     uint64_t silent_s =
         mono_ms > broker->house_mono_ms ? (mono_ms - broker->house_mono_ms) / 1000 : 0;
@@ -86,7 +122,13 @@ void gm_broker_job_text(const struct gm_broker *broker, const struct gm_broker_j
                  (unsigned long long)silent_s, tally.ready_house, tally.replays);
     else if (tally.ready > 0 && gm_broker_workers_heard(broker, mono_ms) == 0)
         snprintf(out, size, "waits for a worker with %llu MiB: %u tasks are ready",
-                 (unsigned long long)(tally.memory_bytes >> 20) + 1, tally.ready);
+                 mib(tally.memory_bytes), tally.ready);
+    else if (shortage_find(broker, job, mono_ms, &shortage))
+        snprintf(out, size,
+                 "waits for a %sworker with %llu MiB of memory for tensors: those here offer less "
+                 "than %llu MiB; %u tasks are ready",
+                 shortage.house ? "house " : "", mib(shortage.needed_bytes),
+                 mib(shortage.offered_bytes), tally.ready);
     else
         snprintf(out, size, "%u tasks ready, %u computed, %u uploaded, %u to be replayed%s%.300s",
                  tally.ready, tally.leased, tally.uploading, tally.replays,

@@ -144,6 +144,7 @@ struct gm_broker_peer {
     bool house;
     uint64_t heard_mono_ms;
     uint64_t flops_claimed;
+    uint64_t memory_bytes;          /* that it last asked with */
     struct gm_broker_id failed_job; /* gave this one back as failed: not again before... */
     uint64_t failed_until_mono_ms;
 };

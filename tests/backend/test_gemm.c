@@ -197,25 +197,9 @@ Test(gemm, follows_the_dot_rule_for_every_edge_of_k)
 
 Test(gemm, follows_the_dot_rule_for_every_edge_of_m_and_n)
 {
-    static const size_t shapes[][2] = {
-        {1,   1  },
-        {1,   100},
-        {2,   16 },
-        {3,   32 },
-        {5,   10 },
-        {6,   64 },
-        {13,  7  },
-        {14,  33 },
-        {15,  48 },
-        {29,  31 },
-        {71,  65 },
-        {100, 1  },
-        {64,  3  },
-        {28,  96 },
-        {30,  96 },
-        {4,   257},
-        {150, 300}
-    };
+    static const size_t shapes[][2] = {{1, 1},  {1, 100}, {2, 16},  {3, 32},  {5, 10},   {6, 64},
+                                       {13, 7}, {14, 33}, {15, 48}, {29, 31}, {71, 65},  {100, 1},
+                                       {64, 3}, {28, 96}, {30, 96}, {4, 257}, {150, 300}};
     struct pools pools = pools_new();
     struct matrix bias = matrix_random(512, 4);
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)

@@ -38,5 +38,4 @@ const struct gm_gemm_level gm_gemm_level_avx2 = {
     .row_group = 170 * ROWS,
     .column_block = 1024,
     .pack = gm_gemm_pack_avx2,
-    .kernels = {{GM_ROWS_6(GM_KERNEL_NAME, 1)}, {GM_ROWS_6(GM_KERNEL_NAME, 2)}}
-};
+    .kernels = {{GM_ROWS_6(GM_KERNEL_NAME, 1)}, {GM_ROWS_6(GM_KERNEL_NAME, 2)}}};

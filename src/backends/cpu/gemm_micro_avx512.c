@@ -38,5 +38,4 @@ const struct gm_gemm_level gm_gemm_level_avx512 = {
     .row_group = 73 * ROWS,
     .column_block = 1024,
     .pack = gm_gemm_pack_avx512,
-    .kernels = {{GM_ROWS_14(GM_KERNEL_NAME, 1)}, {GM_ROWS_14(GM_KERNEL_NAME, 2)}}
-};
+    .kernels = {{GM_ROWS_14(GM_KERNEL_NAME, 1)}, {GM_ROWS_14(GM_KERNEL_NAME, 2)}}};

@@ -29,17 +29,15 @@ GM_ROWS_8(GM_KERNEL, 2)
 GM_ROWS_8(GM_KERNEL, 3)
 /* clang-format on */
 
-const struct gm_gemm_level gm_gemm_level_neon = {
-    .rows = ROWS,
-    .rows_crowded = 4,
-    .vector_width = VEC_WIDTH,
-    .vectors = VECTORS,
-    .a_panel_width = 8,
-    .row_block = 9 * ROWS,
-    .row_group = 96 * ROWS,
-    .column_block = 768,
-    .pack = gm_gemm_pack_plain,
-    .kernels = {{GM_ROWS_8(GM_KERNEL_NAME, 1)},
-                {GM_ROWS_8(GM_KERNEL_NAME, 2)},
-                {GM_ROWS_8(GM_KERNEL_NAME, 3)}}
-};
+const struct gm_gemm_level gm_gemm_level_neon = {.rows = ROWS,
+                                                 .rows_crowded = 4,
+                                                 .vector_width = VEC_WIDTH,
+                                                 .vectors = VECTORS,
+                                                 .a_panel_width = 8,
+                                                 .row_block = 9 * ROWS,
+                                                 .row_group = 96 * ROWS,
+                                                 .column_block = 768,
+                                                 .pack = gm_gemm_pack_plain,
+                                                 .kernels = {{GM_ROWS_8(GM_KERNEL_NAME, 1)},
+                                                             {GM_ROWS_8(GM_KERNEL_NAME, 2)},
+                                                             {GM_ROWS_8(GM_KERNEL_NAME, 3)}}};

@@ -34,18 +34,16 @@ GM_ROWS_4(GM_KERNEL, 3)
 GM_ROWS_4(GM_KERNEL, 4)
 /* clang-format on */
 
-const struct gm_gemm_level gm_gemm_level_scalar = {
-    .rows = ROWS,
-    .rows_crowded = ROWS,
-    .vector_width = VEC_WIDTH,
-    .vectors = VECTORS,
-    .a_panel_width = 4,
-    .row_block = 16 * ROWS,
-    .row_group = 128 * ROWS,
-    .column_block = 512,
-    .pack = gm_gemm_pack_plain,
-    .kernels = {{GM_ROWS_4(GM_KERNEL_NAME, 1)},
-                {GM_ROWS_4(GM_KERNEL_NAME, 2)},
-                {GM_ROWS_4(GM_KERNEL_NAME, 3)},
-                {GM_ROWS_4(GM_KERNEL_NAME, 4)}}
-};
+const struct gm_gemm_level gm_gemm_level_scalar = {.rows = ROWS,
+                                                   .rows_crowded = ROWS,
+                                                   .vector_width = VEC_WIDTH,
+                                                   .vectors = VECTORS,
+                                                   .a_panel_width = 4,
+                                                   .row_block = 16 * ROWS,
+                                                   .row_group = 128 * ROWS,
+                                                   .column_block = 512,
+                                                   .pack = gm_gemm_pack_plain,
+                                                   .kernels = {{GM_ROWS_4(GM_KERNEL_NAME, 1)},
+                                                               {GM_ROWS_4(GM_KERNEL_NAME, 2)},
+                                                               {GM_ROWS_4(GM_KERNEL_NAME, 3)},
+                                                               {GM_ROWS_4(GM_KERNEL_NAME, 4)}}};
