@@ -60,12 +60,37 @@ bool gm_tensor_cache_drop_one(struct gm_tensor_cache *cache)
     return true;
 }
 
+static bool over_bound(const struct gm_tensor_cache *cache, uint64_t size_bytes)
+{
+    return cache->bytes_max != 0 && cache->bytes > 0 &&
+           (size_bytes > cache->bytes_max || cache->bytes > cache->bytes_max - size_bytes);
+}
+
+/* The buffer of the oldest entry of exactly this size that nobody holds; NULL: there is none. Fresh
+   memory must be cleared by the system first, which for the weights of a large model takes longer
+   than the update that fills them. */
+static struct gm_buffer *buffer_reuse(struct gm_tensor_cache *cache, uint64_t size_bytes)
+{
+    size_t oldest = SIZE_MAX;
+    for (size_t i = 0; i < cache->count; i++) {
+        const struct gm_cached_tensor *entry = &cache->entries[i];
+        if (entry->holds == 0 && entry->buffer->size_bytes == size_bytes &&
+            (oldest == SIZE_MAX || entry->used < cache->entries[oldest].used))
+            oldest = i;
+    }
+    if (oldest == SIZE_MAX)
+        return NULL;
+    struct gm_buffer *buffer = cache->entries[oldest].buffer;
+    cache->entries[oldest] = cache->entries[--cache->count];
+    return buffer;
+}
+
 enum gm_status gm_tensor_cache_buffer(struct gm_tensor_cache *cache, uint64_t size_bytes,
                                       struct gm_buffer **out, struct gm_error *err)
 {
-    while (cache->bytes_max != 0 && cache->bytes > 0 &&
-           (size_bytes > cache->bytes_max || cache->bytes > cache->bytes_max - size_bytes) &&
-           gm_tensor_cache_drop_one(cache))
+    if (over_bound(cache, size_bytes) && (*out = buffer_reuse(cache, size_bytes)) != NULL)
+        return GM_OK;
+    while (over_bound(cache, size_bytes) && gm_tensor_cache_drop_one(cache))
         continue;
     for (;;) {
         enum gm_status status = cache->device->ops->buffer_new(cache->device, size_bytes, out, err);

@@ -36,7 +36,8 @@ struct gm_cached_tensor *gm_tensor_cache_find(struct gm_tensor_cache *cache,
 struct gm_cached_tensor *gm_tensor_cache_find_root(struct gm_tensor_cache *cache,
                                                    const struct gm_hash *root);
 
-/* A buffer of the device, after dropping what must go. The caller owns it. */
+/* A buffer of the device, after dropping what must go, or the one of a tensor that went: its
+   content is not defined. The caller owns it. */
 enum gm_status gm_tensor_cache_buffer(struct gm_tensor_cache *cache, uint64_t size_bytes,
                                       struct gm_buffer **out, struct gm_error *err) GM_MUST_USE;
 
