@@ -129,6 +129,7 @@ static enum gm_status hello(struct gm_broker *broker, const struct gm_msg_hello 
     peer->worker = true;
     peer->flops_claimed = hello->flops_per_s;
     peer->memory_bytes = hello->memory_bytes;
+    peer->failed_until_mono_ms = 0; /* started anew, perhaps with more room */
     reply.hello_ok = (struct gm_msg_hello_ok){
         .house = peer->house,
         .heartbeat_ms = broker->config.heartbeat_ms,

@@ -69,7 +69,7 @@ static struct tally tally_of(const struct gm_broker_job *job)
     return tally;
 }
 
-/* A ready task that nobody who is there has the memory for. */
+/* A task, or a replay, that nobody who is there has the memory for. */
 struct shortage {
     bool house;
     uint64_t needed_bytes;
@@ -90,9 +90,10 @@ static bool shortage_find(const struct gm_broker *broker, const struct gm_broker
     *out = (struct shortage){.needed_bytes = 0};
     for (size_t i = 0; i < job->task_count; i++) {
         const struct gm_broker_task *task = job->tasks[i];
-        bool house = task->id.kind != GM_TASK_GRADIENT;
+        bool replay = gm_broker_task_unconfirmed(task) && !task->replaying;
+        bool house = replay || task->id.kind != GM_TASK_GRADIENT;
         uint64_t needed_bytes = job->memory_bytes[task->id.kind];
-        if (task->state == GM_BROKER_READY && needed_bytes > most_bytes[house] &&
+        if ((replay || task->state == GM_BROKER_READY) && needed_bytes > most_bytes[house] &&
             needed_bytes > out->needed_bytes)
             *out = (struct shortage){house, needed_bytes, most_bytes[house]};
     }
@@ -126,9 +127,9 @@ void gm_broker_job_text(const struct gm_broker *broker, const struct gm_broker_j
     else if (shortage_find(broker, job, mono_ms, &shortage))
         snprintf(out, size,
                  "waits for a %sworker with %llu MiB of memory for tensors: those here offer less "
-                 "than %llu MiB; %u tasks are ready",
+                 "than %llu MiB; %u tasks are ready, %u to be replayed",
                  shortage.house ? "house " : "", mib(shortage.needed_bytes),
-                 mib(shortage.offered_bytes), tally.ready);
+                 mib(shortage.offered_bytes), tally.ready, tally.replays);
     else
         snprintf(out, size, "%u tasks ready, %u computed, %u uploaded, %u to be replayed%s%.300s",
                  tally.ready, tally.leased, tally.uploading, tally.replays,
