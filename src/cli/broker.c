@@ -15,15 +15,16 @@ struct broker {
     size_t house_count;
     struct gm_stop stop;
     bool stopping;
-    struct gm_broker_runner *runner;
+    _Atomic(struct gm_broker_runner *) runner; /* the signals' thread reads it */
     struct gm_log log;
 };
 
 static void stop_heard(void *ctx)
 {
     struct broker *broker = ctx;
-    if (broker->runner != NULL)
-        gm_broker_runner_stop(broker->runner);
+    struct gm_broker_runner *runner = atomic_load(&broker->runner);
+    if (runner != NULL)
+        gm_broker_runner_stop(runner);
 }
 
 static enum gm_status house_read(struct broker *broker, struct gm_error *err)
@@ -92,7 +93,9 @@ static enum gm_status broker_do(struct broker *broker, struct gm_error *err)
     GM_TRY(rules_make(broker, &config.rules, err));
     GM_TRY(gm_stop_start(&broker->stop, stop_heard, broker, err));
     broker->stopping = true;
-    GM_TRY(gm_broker_runner_new(&config, &broker->runner, err));
+    struct gm_broker_runner *runner;
+    GM_TRY(gm_broker_runner_new(&config, &runner, err));
+    atomic_store(&broker->runner, runner);
     GM_TRY(ready_print(broker, err));
     if (atomic_load(&broker->stop.asked)) /* before there was a runner to tell */
         return GM_OK;

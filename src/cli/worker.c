@@ -22,7 +22,7 @@ struct worker {
     bool stopping;
     struct gm_device *device;
     struct gm_blob_store *store;
-    struct gm_runner *runner;
+    _Atomic(struct gm_runner *) runner; /* the signals' thread reads it */
     char *blobs;
     char *receipts;
     struct gm_log log;
@@ -32,8 +32,9 @@ struct worker {
 static void drain(void *ctx)
 {
     struct worker *worker = ctx;
-    if (worker->runner != NULL)
-        gm_runner_drain(worker->runner);
+    struct gm_runner *runner = atomic_load(&worker->runner);
+    if (runner != NULL)
+        gm_runner_drain(runner);
 }
 
 static enum gm_status folders_open(struct worker *worker, struct gm_error *err)
@@ -99,7 +100,9 @@ static enum gm_status runner_make(struct worker *worker, struct gm_error *err)
         .flops_per_s = worker->flops_per_s,
     };
     GM_TRY(drill_read(worker, &config, err));
-    GM_TRY(gm_runner_new(&config, &worker->runner, err));
+    struct gm_runner *runner;
+    GM_TRY(gm_runner_new(&config, &runner, err));
+    atomic_store(&worker->runner, runner);
     ready_print(worker, &info);
     return GM_OK;
 }
