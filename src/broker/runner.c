@@ -11,7 +11,6 @@ enum {
     BATCH_MAX = 64,
     TICK_MS = 1000,
     ARRIVAL_IDLE_MS = 60000,
-    FULL_RETRY_MS = 5000,
 };
 
 /* ---- calls ---- */
@@ -114,8 +113,8 @@ static const char *pause_reason(const struct gm_broker_runner *runner, uint64_t 
 {
     uint64_t used = gm_blob_store_used_bytes(runner->blobs);
     uint64_t quota = gm_blob_store_quota_bytes(runner->blobs);
-    if (now_ms < runner->full_until_ms)
-        return "the broker's disk is full, or cannot be written";
+    if (now_ms < atomic_load(&runner->full_until_ms))
+        return "the broker's disk or quota is full, or cannot be written";
     if (quota != 0 && used >= quota - quota / 20)
         return "the broker's room for blobs is nearly full";
     return NULL;
@@ -244,9 +243,9 @@ static enum gm_status recover(struct gm_broker_runner *runner, enum gm_status st
 {
     gm_log(runner->config.log, GM_LOG_ERROR, "%s", err->text);
     if (status == GM_NO_SPACE || status == GM_IO)
-        runner->full_until_ms = gm_broker_now_ms() + FULL_RETRY_MS;
+        atomic_store(&runner->full_until_ms, gm_broker_now_ms() + GM_BROKER_FULL_RETRY_MS);
     runner->tick_ms = 0;
-    calls_refuse(runner, status, FULL_RETRY_MS, gm_status_sentence(status));
+    calls_refuse(runner, status, GM_BROKER_FULL_RETRY_MS, gm_status_sentence(status));
     return gm_broker_runner_load(runner, err);
 }
 

@@ -37,8 +37,12 @@ static bool readable(struct gm_broker_runner *runner, struct gm_request *request
     return false;
 }
 
-static void refuse(struct gm_request *request, enum gm_status status, const struct gm_error *err)
+/* What does not fit the disk pauses leasing: work that cannot be stored would be for nothing. */
+static void refuse(struct gm_broker_runner *runner, struct gm_request *request,
+                   enum gm_status status, const struct gm_error *err)
 {
+    if (status == GM_NO_SPACE)
+        atomic_store(&runner->full_until_ms, gm_broker_now_ms() + GM_BROKER_FULL_RETRY_MS);
     uint64_t retry_ms = status == GM_BUSY || status == GM_NO_SPACE ? RETRY_MS : 0;
     gm_request_refuse(request, status, retry_ms, err->text);
 }
@@ -66,7 +70,7 @@ static void tree_serve(struct gm_broker_runner *runner, struct gm_request *reque
     if (status == GM_OK)
         gm_request_reply(request, &reply);
     else
-        refuse(request, status, &err);
+        refuse(runner, request, status, &err);
     gm_buf_fini(&pieces);
 }
 
@@ -94,7 +98,7 @@ static void piece_serve(struct gm_broker_runner *runner, struct gm_request *requ
     if (status == GM_OK)
         gm_request_reply(request, &reply);
     else
-        refuse(request, status, &err);
+        refuse(runner, request, status, &err);
     gm_mem_free(piece);
 }
 
@@ -236,7 +240,7 @@ static void begin_serve(struct gm_broker_runner *runner, struct gm_request *requ
     if (status == GM_OK || status == GM_EXISTS)
         gm_request_reply(request, &reply);
     else
-        refuse(request, status, &err);
+        refuse(runner, request, status, &err);
     gm_buf_fini(&missing);
 }
 
@@ -248,7 +252,7 @@ static void put_piece_serve(struct gm_broker_runner *runner, struct gm_request *
     if (status == GM_OK)
         ok(request);
     else
-        refuse(request, status, &err);
+        refuse(runner, request, status, &err);
 }
 
 /* The blobs of a PUT_MANY: views, names and sizes. */
@@ -348,7 +352,7 @@ static void put_many_serve(struct gm_broker_runner *runner, struct gm_request *r
     else if (status == GM_OK)
         ok(request);
     else
-        refuse(request, status, &err);
+        refuse(runner, request, status, &err);
     company_fini(&company);
 }
 

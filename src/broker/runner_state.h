@@ -13,7 +13,11 @@
 #include "data/blob_store.h"
 #include "wire/server.h"
 
-enum { GM_BROKER_BLOB_THREADS = 4, GM_BROKER_OPEN_BYTES_MAX = 256 << 20 };
+enum {
+    GM_BROKER_BLOB_THREADS = 4,
+    GM_BROKER_OPEN_BYTES_MAX = 256 << 20,
+    GM_BROKER_FULL_RETRY_MS = 5000,
+};
 
 /* A blob thread's wait for a decision about a submission's blob. */
 struct gm_broker_wait {
@@ -90,6 +94,7 @@ struct gm_broker_runner {
     pthread_t threads[GM_BROKER_BLOB_THREADS];
     size_t thread_count;
     atomic_bool stopped;
+    _Atomic uint64_t full_until_ms; /* something did not fit the disk: no leases before */
 
     pthread_mutex_t core;
     struct gm_broker *broker;
@@ -107,7 +112,6 @@ struct gm_broker_runner {
     struct gm_broker_call *open; /* all calls without an answer */
     uint64_t tick_ms;
     uint64_t losses; /* connections that had ended when it was last looked who waits in vain */
-    uint64_t full_until_ms; /* the store was full: no leases before */
     bool paused;
 };
 

@@ -39,6 +39,8 @@ static enum gm_status fault(const struct store_sqlite *sqlite, const char *what,
     default:
         break;
     }
+    if (status == GM_BUSY)
+        return gm_error_set(err, status, "%s: in use by another broker", sqlite->path);
     return gm_error_set(err, status, "%s: %s: %s", sqlite->path, what,
                         sqlite3_errmsg(sqlite->database));
 }
@@ -57,7 +59,7 @@ static void sqlite_close(struct gm_store *store)
 static enum gm_status run(struct store_sqlite *sqlite, const char *sql, struct gm_error *err)
 {
     if (sqlite3_exec(sqlite->database, sql, NULL, NULL, NULL) != SQLITE_OK)
-        return fault(sqlite, sql, err);
+        return fault(sqlite, "cannot be used", err);
     return GM_OK;
 }
 
@@ -66,10 +68,10 @@ static enum gm_status number_read(struct store_sqlite *sqlite, const char *sql, 
 {
     sqlite3_stmt *statement;
     if (sqlite3_prepare_v2(sqlite->database, sql, -1, &statement, NULL) != SQLITE_OK)
-        return fault(sqlite, sql, err);
+        return fault(sqlite, "cannot be read", err);
     int step = sqlite3_step(statement);
     *out = sqlite3_column_int64(statement, 0);
-    enum gm_status status = step == SQLITE_ROW ? GM_OK : fault(sqlite, sql, err);
+    enum gm_status status = step == SQLITE_ROW ? GM_OK : fault(sqlite, "cannot be read", err);
     sqlite3_finalize(statement);
     return status;
 }
@@ -122,7 +124,7 @@ static enum gm_status database_open(struct store_sqlite *sqlite, struct gm_error
     GM_TRY(run(sqlite, "PRAGMA locking_mode=EXCLUSIVE", err));
     GM_TRY(run(sqlite, "PRAGMA journal_mode=WAL", err));
     GM_TRY(run(sqlite, "PRAGMA synchronous=FULL", err));
-    GM_TRY(run(sqlite, "PRAGMA wal_autocheckpoint=4000", err));
+    GM_TRY(run(sqlite, "PRAGMA wal_autocheckpoint=1000", err));
     GM_TRY(schema_check(sqlite, err));
     /* Takes the lock at once, so that a second broker learns it now and not at its first write. */
     GM_TRY(run(sqlite, "BEGIN EXCLUSIVE; COMMIT", err));

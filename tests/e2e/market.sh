@@ -10,6 +10,7 @@
 # named, when it does not. No test waits for a time: all wait for what they expect, with a deadline.
 set -u
 
+mounted= # a file system that goes with the test
 patience_s=${GM_E2E_PATIENCE_S:-240}
 
 say() { printf '%s\n' "$*" >&2; }
@@ -49,6 +50,7 @@ market_close() {
         [ -f "$file" ] && kill -KILL "$(cat "$file")" 2>/dev/null
     done
     wait
+    [ -z "$mounted" ] || umount -l "$mounted"
     if [ "$result" -ne 0 ] && [ "$result" -ne 77 ]; then
         for file in "$dir"/*.log; do
             [ -f "$file" ] && say "---- $file" && tail -n 20 "$file" >&2

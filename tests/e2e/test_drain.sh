@@ -32,6 +32,20 @@ grep -q 'drained' "$dir/a.log" || fail "a busy worker did not say that it draine
 ! grep -q 'its worker is silent' "$dir/broker.log" || fail "a drained worker left its lease behind"
 say "ok: a busy worker finishes its lease or gives it back"
 
+# One whose owner wants the machine back gives its lease back, asks for none, and goes on when told to.
+worker_start s
+until_true holds_lease s
+kill -USR1 "$(pid_of s)"
+until_true grep -q 'suspended' "$dir/s.log"
+kill -CONT "$(pid_of s)"
+receipts() { find "$dir/s" -name 'receipt-*.cose' | wc -l; }
+before=$(receipts)
+works_again() { [ "$(receipts)" -gt "$before" ]; }
+until_true works_again
+finish TERM s
+[ "$code" -eq 0 ] || fail "a worker that was suspended ended with $code"
+say "ok: a suspended worker gives its lease back, and works again when told to"
+
 # One whose broker does not answer is told twice.
 worker_start b
 until_true holds_lease b
@@ -59,7 +73,7 @@ until_true demo_works
 finish INT demo
 [ "$code" -eq 9 ] || fail "a stopped demo ended with $code"
 for process in /proc/[0-9]*; do
-    line=$(tr '\0' ' ' <"$process/cmdline" 2>/dev/null)
+    line=$(tr '\0' ' ' 2>/dev/null <"$process/cmdline") || continue
     case $line in
     *"$dir/demo"*) fail "left behind: $line" ;;
     esac
