@@ -91,7 +91,8 @@ static enum gm_status broker_do(struct broker *broker, struct gm_error *err)
     GM_TRY(gm_key_load(&broker->key, key, err));
     GM_TRY(house_read(broker, err));
     GM_TRY(rules_make(broker, &config.rules, err));
-    GM_TRY(gm_stop_start(&broker->stop, stop_heard, broker, err));
+    GM_TRY(gm_stop_start(&broker->stop, (struct gm_stop_calls){.heard = stop_heard, .ctx = broker},
+                         err));
     broker->stopping = true;
     struct gm_broker_runner *runner;
     GM_TRY(gm_broker_runner_new(&config, &runner, err));

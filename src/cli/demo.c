@@ -223,7 +223,7 @@ static enum gm_status market_tell(struct story *story, struct gm_error *err)
 
 static enum gm_status story_tell(struct story *story, const char *folder, struct gm_error *err)
 {
-    GM_TRY(gm_stop_start(&story->stop, NULL, NULL, err));
+    GM_TRY(gm_stop_start(&story->stop, (struct gm_stop_calls){.ctx = NULL}, err));
     story->stopping = true;
     GM_TRY(gm_demo_stage(&story->demo, folder, err));
     enum gm_status status = gm_demo_start(&story->demo, err);

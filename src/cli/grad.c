@@ -142,7 +142,8 @@ static enum gm_status grad_run(const struct gm_args *args, struct gm_error *err)
     char *scratch;
     GM_TRY(paths_read(&grad, err));
     GM_TRY(gm_scratch_make(&scratch, err));
-    enum gm_status status = gm_stop_start(&stop, stop_heard, scratch, err);
+    enum gm_status status =
+        gm_stop_start(&stop, (struct gm_stop_calls){.heard = stop_heard, .ctx = scratch}, err);
     if (status == GM_OK) {
         status = grad_do(&grad, scratch, err);
         grad_fini(&grad);

@@ -153,7 +153,7 @@ static enum gm_status train_prepare(struct train *train, struct gm_error *err)
     struct gm_local_memory memory;
     GM_TRY(gm_args_required(train->args, "--out", &out, err));
     GM_TRY(gm_outdir_open(&train->dir, out, gm_args_has(train->args, "--resume"), err));
-    GM_TRY(gm_stop_start(&train->stop, NULL, NULL, err));
+    GM_TRY(gm_stop_start(&train->stop, (struct gm_stop_calls){.ctx = NULL}, err));
     train->stopping = true;
     GM_TRY(gm_blob_store_open(train->dir.blobs, 0, &train->store, err));
     GM_TRY(gm_compose(train->args->operands[0], train->store, &train->composed, err));

@@ -37,6 +37,15 @@ static void drain(void *ctx)
         gm_runner_drain(runner);
 }
 
+/* The owner wants the machine: the lease goes back without penalty, and no other is asked for. */
+static void suspend(void *ctx, bool pause)
+{
+    struct worker *worker = ctx;
+    struct gm_runner *runner = atomic_load(&worker->runner);
+    if (runner != NULL)
+        gm_runner_suspend(runner, pause);
+}
+
 static enum gm_status folders_open(struct worker *worker, struct gm_error *err)
 {
     uint64_t disk_bytes;
@@ -111,7 +120,8 @@ static enum gm_status worker_do(struct worker *worker, struct gm_error *err)
 {
     GM_TRY(gm_market_keys(worker->args, &worker->keys, err));
     GM_TRY(folders_open(worker, err));
-    GM_TRY(gm_stop_start(&worker->stop, drain, worker, err));
+    struct gm_stop_calls calls = {.heard = drain, .pause = suspend, .ctx = worker};
+    GM_TRY(gm_stop_start(&worker->stop, calls, err));
     worker->stopping = true;
     GM_TRY(gm_device_from_args(worker->args, &worker->device, err));
     GM_TRY(gm_hw_rate_measure(worker->device, &worker->flops_per_s, err));
@@ -159,16 +169,18 @@ static const struct gm_option worker_options[] = {
 };
 
 const struct gm_verb gm_verb_worker = {
-    .text = {.name = "worker",
-             .usage = "--broker ADDRESS --broker-key KEY --key FILE [options]",
-             .summary = "offer this machine to a broker",
-             .details =
-                 "Computes tasks until SIGTERM or Ctrl-C: the first finishes the running task, "
-                 "the second\nends at once. No foreign code runs here: a task is a list of "
-                 "known tensor operations.\nThe broker's signed receipts are kept in "
-                 "DIR/receipts; gradmill verify reads them.",
-             .options = worker_options,
-             .operands_min = 0,
-             .operands_max = 0},
+    .text =
+        {.name = "worker",
+         .usage = "--broker ADDRESS --broker-key KEY --key FILE [options]",
+         .summary = "offer this machine to a broker",
+         .details =
+             "Computes tasks until SIGTERM or Ctrl-C: the first finishes the running task, "
+             "the second\nends at once. SIGUSR1 gives the machine back, and the lease "
+             "without penalty; SIGCONT goes on.\nNo foreign code runs here: a task is a list of "
+             "known tensor operations.\nThe broker's signed receipts are kept in "
+             "DIR/receipts; gradmill verify reads them.",
+         .options = worker_options,
+         .operands_min = 0,
+         .operands_max = 0},
     .run = worker_run,
 };
