@@ -51,6 +51,11 @@ market_close() {
     done
     wait
     [ -z "$mounted" ] || umount -l "$mounted"
+    # What a sanitizer found in a process that ended unseen.
+    if grep -E 'ERROR: [A-Za-z]*Sanitizer|WARNING: ThreadSanitizer|runtime error: ' \
+        "$dir"/*.log "$dir"/*/*.log 2>/dev/null >&2; then
+        result=1
+    fi
     if [ "$result" -ne 0 ] && [ "$result" -ne 77 ]; then
         for file in "$dir"/*.log; do
             [ -f "$file" ] && say "---- $file" && tail -n 20 "$file" >&2
