@@ -98,7 +98,7 @@ static enum gm_status runner_make(struct worker *worker, struct gm_error *err)
     worker->device->ops->info(worker->device, &info);
     struct gm_runner_config config = {
         .key = &worker->keys.key,
-        .broker_address = worker->keys.address,
+        .client = worker->keys.client,
         .broker = worker->keys.broker,
         .device = worker->device,
         .store = worker->store,
@@ -118,11 +118,11 @@ static enum gm_status runner_make(struct worker *worker, struct gm_error *err)
 
 static enum gm_status worker_do(struct worker *worker, struct gm_error *err)
 {
-    GM_TRY(gm_market_keys(worker->args, &worker->keys, err));
-    GM_TRY(folders_open(worker, err));
     struct gm_stop_calls calls = {.heard = drain, .pause = suspend, .ctx = worker};
-    GM_TRY(gm_stop_start(&worker->stop, calls, err));
+    GM_TRY(gm_stop_start(&worker->stop, calls, err)); /* before there are threads */
     worker->stopping = true;
+    GM_TRY(gm_market_open(worker->args, &worker->keys, err));
+    GM_TRY(folders_open(worker, err));
     GM_TRY(gm_device_from_args(worker->args, &worker->device, err));
     GM_TRY(gm_hw_rate_measure(worker->device, &worker->flops_per_s, err));
     GM_TRY(runner_make(worker, err));
@@ -142,7 +142,7 @@ static void worker_fini(struct worker *worker)
     gm_dir_lock_release(&worker->lock);
     gm_mem_free(worker->blobs);
     gm_mem_free(worker->receipts);
-    gm_key_wipe(&worker->keys.key);
+    gm_market_close(&worker->keys);
 }
 
 static enum gm_status worker_run(const struct gm_args *args, struct gm_error *err)

@@ -368,8 +368,7 @@ static enum gm_status parts_make(struct gm_runner *runner, struct gm_error *err)
         .flops_per_s = config->flops_per_s,
         .wait_ms = LEASE_WAIT_MS,
     };
-    struct gm_client_config client = {config->broker_address, config->key, config->broker};
-    GM_TRY(gm_client_open(&client, &runner->client, err));
+    runner->client = config->client;
     runner->transfer = (struct gm_transfer){runner->client, PATIENCE_MS, &runner->stop};
     gm_market_source_init(&runner->source, &runner->transfer, config->store, config->memory_bytes);
     struct gm_task_source source = gm_market_source_view(&runner->source);
@@ -438,7 +437,6 @@ void gm_runner_free(struct gm_runner *runner)
     if (runner->source.store != NULL)
         gm_market_source_fini(&runner->source);
     gm_worker_free(runner->worker);
-    gm_client_close(runner->client);
     (void)pthread_cond_destroy(&runner->wake);
     (void)pthread_mutex_destroy(&runner->lock);
     gm_mem_free(runner);

@@ -10,7 +10,9 @@
 
 struct gm_runner_config {
     const struct gm_key *key; /* none of these is owned */
-    const char *broker_address;
+    /* Of that key, to that broker; opened before the device, as a device may bind the thread that
+       opens it, and threads made after that inherit the binding. Stopped with the runner. */
+    struct gm_client *client;
     struct gm_key_public broker;
     struct gm_device *device;
     struct gm_blob_store *store; /* for data sets */

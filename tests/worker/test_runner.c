@@ -219,6 +219,7 @@ struct shift {
     struct gm_device *device;
     struct gm_blob_store *store;
     struct gm_folder folder;
+    struct gm_client *client;
     struct gm_runner *runner;
     pthread_t thread;
     enum gm_status status;
@@ -241,12 +242,15 @@ static void shift_begin(struct shift *shift, const struct desk *desk,
     shift->folder = gm_folder_new();
     (void)snprintf(address, sizeof address, "tcp://127.0.0.1:%u",
                    gm_server_port(desk->depot.server, GM_PORT_CONTROL));
+    struct gm_client_config client = {
+        .address = address, .key = &desk->depot.worker, .broker = *pinned};
+    cr_assert_eq(gm_client_open(&client, &shift->client, &shift->err), GM_OK);
     cr_assert_eq(gm_device_open("cpu", &options, &shift->device, &shift->err), GM_OK);
     cr_assert_eq(
         gm_blob_store_open(gm_folder_path(&shift->folder, "blobs"), 0, &shift->store, &shift->err),
         GM_OK, "%s", shift->err.text);
     struct gm_runner_config config = {.key = &desk->depot.worker,
-                                      .broker_address = address,
+                                      .client = shift->client,
                                       .broker = *pinned,
                                       .device = shift->device,
                                       .store = shift->store,
@@ -261,6 +265,7 @@ static void shift_end(struct shift *shift)
 {
     cr_assert_eq(pthread_join(shift->thread, NULL), 0);
     gm_runner_free(shift->runner);
+    gm_client_close(shift->client);
     gm_blob_store_close(shift->store);
     shift->device->ops->close(shift->device);
 }
